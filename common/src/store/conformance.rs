@@ -1,0 +1,117 @@
+//! The store port's contract as one suite that every adapter runs.
+
+use std::ops::ControlFlow;
+
+use super::{Commit, Committed, Snapshot, Store, prefix_end};
+
+/// Runs the suite on stores that `make` opens empty.
+///
+/// # Panics
+///
+/// Where the adapter breaks the contract.
+pub fn run<S: Store>(mut make: impl FnMut() -> S) {
+    empty_store_stands_at_zero(&make());
+    commit_moves_state_and_position(&make());
+    positions_compare_and_set(&make());
+    snapshots_stand_still(&make());
+    scans_are_ordered_and_bounded(&make());
+    partitions_are_apart(&make());
+}
+
+type Write<'a> = (&'a str, Option<&'a str>);
+
+fn commit<S: Store>(
+    store: &S,
+    partition: u16,
+    base: u64,
+    end: u64,
+    writes: &[Write<'_>],
+) -> Committed {
+    let bytes = |text: &str| text.as_bytes().to_vec();
+    let writes = writes.iter().map(|(key, value)| (bytes(key), value.map(bytes))).collect();
+    let commit = Commit { partition, base, end, writes };
+    store.commit(commit).unwrap_or_else(|error| panic!("the commit failed: {error}"))
+}
+
+fn view<S: Store>(store: &S) -> Box<dyn Snapshot> {
+    store.snapshot().unwrap_or_else(|error| panic!("no snapshot: {error}"))
+}
+
+fn get(snapshot: &dyn Snapshot, partition: u16, key: &str) -> Option<String> {
+    let found = snapshot.get(partition, key.as_bytes());
+    let found = found.unwrap_or_else(|error| panic!("the read failed: {error}"));
+    found.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn position<S: Store>(store: &S, partition: u16) -> u64 {
+    store.position(partition).unwrap_or_else(|error| panic!("no position: {error}"))
+}
+
+fn keys(
+    snapshot: &dyn Snapshot,
+    partition: u16,
+    from: &[u8],
+    to: &[u8],
+    most: usize,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    let scanned = snapshot.scan(partition, from, to, &mut |key, _| {
+        found.push(String::from_utf8_lossy(key).into_owned());
+        if found.len() == most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    scanned.unwrap_or_else(|error| panic!("the scan failed: {error}"));
+    found
+}
+
+fn empty_store_stands_at_zero<S: Store>(store: &S) {
+    assert_eq!(position(store, 7), 0);
+    assert_eq!(get(&*view(store), 7, "a"), None);
+}
+
+fn commit_moves_state_and_position<S: Store>(store: &S) {
+    assert_eq!(commit(store, 1, 0, 5, &[("a", Some("1")), ("b", Some("2"))]), Committed::Done);
+    assert_eq!(commit(store, 1, 5, 6, &[("a", Some("3")), ("b", None)]), Committed::Done);
+    assert_eq!(position(store, 1), 6);
+    assert_eq!(get(&*view(store), 1, "a").as_deref(), Some("3"));
+    assert_eq!(get(&*view(store), 1, "b"), None);
+}
+
+fn positions_compare_and_set<S: Store>(store: &S) {
+    assert_eq!(commit(store, 1, 0, 5, &[("a", Some("1"))]), Committed::Done);
+    assert_eq!(commit(store, 1, 0, 5, &[("a", Some("2"))]), Committed::Already);
+    assert_eq!(commit(store, 1, 0, 9, &[("a", Some("2"))]), Committed::Conflict { stored: 5 });
+    assert_eq!(commit(store, 1, 7, 9, &[("a", Some("2"))]), Committed::Conflict { stored: 5 });
+    assert_eq!(get(&*view(store), 1, "a").as_deref(), Some("1"));
+    assert_eq!(position(store, 1), 5);
+}
+
+fn snapshots_stand_still<S: Store>(store: &S) {
+    commit(store, 1, 0, 1, &[("a", Some("1"))]);
+    let before = view(store);
+    commit(store, 1, 1, 2, &[("a", Some("2")), ("b", Some("2"))]);
+    assert_eq!(get(&*before, 1, "a").as_deref(), Some("1"));
+    assert_eq!(keys(&*before, 1, b"", b"z", 9), ["a"]);
+    assert_eq!(before.position(1).unwrap_or(99), 1);
+    assert_eq!(get(&*view(store), 1, "a").as_deref(), Some("2"));
+}
+
+fn scans_are_ordered_and_bounded<S: Store>(store: &S) {
+    let writes = [("b2", Some("")), ("a", Some("")), ("b1", Some("")), ("c", Some(""))];
+    commit(store, 1, 0, 1, &writes);
+    let snapshot = view(store);
+    assert_eq!(keys(&*snapshot, 1, b"a", b"c", 9), ["a", "b1", "b2"]);
+    assert_eq!(keys(&*snapshot, 1, b"b", &prefix_end(b"b"), 9), ["b1", "b2"]);
+    assert_eq!(keys(&*snapshot, 1, b"a", b"z", 2), ["a", "b1"]);
+    assert_eq!(keys(&*snapshot, 1, b"c", b"a", 9), [""; 0]);
+}
+
+fn partitions_are_apart<S: Store>(store: &S) {
+    commit(store, 1, 0, 1, &[("a", Some("1"))]);
+    commit(store, 2, 0, 4, &[("a", Some("2"))]);
+    commit(store, 257, 0, 8, &[("b", Some("3"))]);
+    let snapshot = view(store);
+    assert_eq!(get(&*snapshot, 1, "a").as_deref(), Some("1"));
+    assert_eq!(get(&*snapshot, 2, "a").as_deref(), Some("2"));
+    assert_eq!(keys(&*snapshot, 1, b"", b"zz", 9), ["a"]);
+    assert_eq!([position(store, 1), position(store, 2), position(store, 257)], [1, 4, 8]);
+}
