@@ -1,0 +1,110 @@
+//! Documents of a partition between the store and the fold: loaded once, changed in memory, written
+//! together. What a commit wrote stays as a cache for the next batch.
+
+use common::store::{Snapshot, StoreError};
+use rustc_hash::FxHashMap;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The most documents of a kind that are kept between batches.
+const KEPT: usize = 40_000;
+
+/// Documents of one kind by state key.
+#[derive(Debug)]
+pub struct Docs<T> {
+    slots: FxHashMap<Vec<u8>, Slot<T>>,
+}
+
+#[derive(Debug)]
+struct Slot<T> {
+    doc: Option<T>,
+    dirty: bool,
+}
+
+impl<T> Default for Docs<T> {
+    fn default() -> Self {
+        Self { slots: FxHashMap::default() }
+    }
+}
+
+/// Where documents are loaded from.
+#[derive(Clone, Copy)]
+pub struct Source<'a> {
+    /// The view that the batch reads.
+    pub snapshot: &'a dyn Snapshot,
+    /// The partition.
+    pub partition: u16,
+    /// Nothing stored counts: the shop is being built anew.
+    pub blank: bool,
+}
+
+impl<T: Serialize + DeserializeOwned> Docs<T> {
+    /// Takes a document out; it must be put back.
+    pub fn take(&mut self, key: &[u8], source: Source<'_>) -> Result<Option<T>, StoreError> {
+        if let Some(slot) = self.slots.get_mut(key) {
+            return Ok(slot.doc.take());
+        }
+        load(key, source)
+    }
+
+    /// Puts a document in, changed.
+    pub fn put(&mut self, key: Vec<u8>, doc: Option<T>) {
+        self.slots.insert(key, Slot { doc, dirty: true });
+    }
+
+    /// Puts a document back that was not changed.
+    pub fn put_back(&mut self, key: Vec<u8>, doc: Option<T>) {
+        let dirty = self.slots.get(&key).is_some_and(|slot| slot.dirty);
+        self.slots.insert(key, Slot { doc, dirty });
+    }
+
+    /// Adds what changed to `writes`, as the store's bytes.
+    pub fn flush(
+        &mut self,
+        writes: &mut Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    ) -> Result<(), StoreError> {
+        for (key, slot) in &mut self.slots {
+            if !slot.dirty {
+                continue;
+            }
+            slot.dirty = false;
+            let value = slot.doc.as_ref().map(postcard::to_stdvec).transpose();
+            writes.push((key.clone(), value.map_err(|error| corrupt(key, error))?));
+        }
+        Ok(())
+    }
+
+    /// Forgets what need not be kept.
+    pub fn trim(&mut self) {
+        if self.slots.len() > KEPT {
+            self.slots.clear();
+        }
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.slots.clear();
+    }
+}
+
+/// Loads a document.
+pub fn load<T: DeserializeOwned>(key: &[u8], source: Source<'_>) -> Result<Option<T>, StoreError> {
+    if source.blank {
+        return Ok(None);
+    }
+    let bytes = source.snapshot.get(source.partition, key)?;
+    bytes.map(|bytes| decode(key, &bytes)).transpose()
+}
+
+/// Reads a document's bytes.
+pub fn decode<T: DeserializeOwned>(key: &[u8], bytes: &[u8]) -> Result<T, StoreError> {
+    postcard::from_bytes(bytes).map_err(|error| corrupt(key, error))
+}
+
+fn corrupt(key: &[u8], error: postcard::Error) -> StoreError {
+    let kind = super::keys::split(key).map_or('?', |(_, kind, _)| char::from(kind));
+    StoreError::Engine {
+        place: format!("a document of kind {kind}"),
+        message: format!("{error}; build the state anew with `tallyhook rebuild`"),
+    }
+}

@@ -1,0 +1,289 @@
+//! The fold: events into documents, documents into counters, a batch into one commit a partition.
+//!
+//! The fold has no clock, no randomness and no floats (law 6). Its state is a function of the set of
+//! events alone (law 2): documents are join-semilattices, counters are images of documents.
+
+mod additions;
+mod apply;
+pub mod book;
+pub mod carried;
+pub mod checkout;
+pub mod customer;
+pub mod digest;
+pub mod docs;
+pub mod field;
+pub mod keys;
+pub mod list;
+pub mod order;
+mod redact;
+pub mod report;
+mod retention;
+mod return_index;
+mod returned;
+pub mod returns;
+pub mod shop;
+mod work;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use common::event::{Body, Event};
+use common::shop::ShopDomain;
+use common::store::{Commit, Committed, Snapshot, Store, StoreError};
+use common::time::Timestamp;
+
+use docs::Source;
+use keys::{Keys, Kind};
+use redact::Survivors;
+use report::{Applied, Seen};
+use shop::ShopSettings;
+pub use work::Counted;
+use work::{Caches, Work};
+
+/// The fold's version: a state of another version is built anew.
+pub const FOLD_VERSION: u32 = 1;
+
+/// Folds the events of partitions into a store.
+pub struct Folder<S> {
+    store: Arc<S>,
+    settings: Arc<ShopSettings>,
+    caches: BTreeMap<u16, Caches>,
+}
+
+/// What became of a batch.
+#[derive(Debug)]
+pub enum Folded {
+    /// It is in the store.
+    Done(Report),
+    /// The partition stands elsewhere: read on from there.
+    Conflict {
+        /// The position found.
+        stored: u64,
+    },
+}
+
+/// What a batch did.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Event by event.
+    pub applied: Vec<Applied>,
+    /// Counters by shop; `None` for a shop that was redacted and must be read anew.
+    pub counted: Vec<(ShopDomain, Option<Counted>)>,
+}
+
+impl<S: Store> Folder<S> {
+    /// A fold into `store`.
+    #[must_use]
+    pub fn new(store: Arc<S>, settings: Arc<ShopSettings>) -> Self {
+        Self { store, settings, caches: BTreeMap::new() }
+    }
+
+    /// Folds `events`, which stand at positions from `base`, and moves the partition to `end`.
+    ///
+    /// `None` stands for a record that cannot be read: it is passed over and takes its position.
+    pub fn fold(
+        &mut self,
+        partition: u16,
+        base: u64,
+        events: Vec<Option<Event>>,
+    ) -> Result<Folded, StoreError> {
+        let mut report = Report::default();
+        let mut base = base;
+        let mut batch = Vec::with_capacity(events.len());
+        let mut length = 0;
+        for event in events {
+            length += 1;
+            let redaction = event.as_ref().and_then(redaction_of);
+            batch.extend(event);
+            if let Some(until) = redaction {
+                // A redaction rewrites its shop and stands in a commit of its own.
+                let last = batch.pop();
+                let before = base + length - 1;
+                match self.commit(partition, base, before, batch, &mut report)? {
+                    Committed::Conflict { stored } => return Ok(Folded::Conflict { stored }),
+                    Committed::Done | Committed::Already => {}
+                }
+                if let Some(event) = last {
+                    let committed = self.redact(partition, before, event, until, &mut report)?;
+                    if let Committed::Conflict { stored } = committed {
+                        return Ok(Folded::Conflict { stored });
+                    }
+                }
+                (base, batch, length) = (before + 1, Vec::new(), 0);
+            }
+        }
+        match self.commit(partition, base, base + length, batch, &mut report)? {
+            Committed::Conflict { stored } => Ok(Folded::Conflict { stored }),
+            Committed::Done | Committed::Already => Ok(Folded::Done(report)),
+        }
+    }
+
+    fn commit(
+        &mut self,
+        partition: u16,
+        base: u64,
+        end: u64,
+        events: Vec<Event>,
+        report: &mut Report,
+    ) -> Result<Committed, StoreError> {
+        if base == end {
+            return Ok(Committed::Done);
+        }
+        let snapshot = self.store.snapshot()?;
+        let source = Source { snapshot: &*snapshot, partition, blank: false };
+        let mut by_shop: BTreeMap<ShopDomain, Vec<Event>> = BTreeMap::new();
+        for event in events {
+            by_shop.entry(event.shop.clone()).or_default().push(event);
+        }
+        let mut writes = Vec::new();
+        let caches = self.caches.entry(partition).or_default();
+        for (shop, events) in by_shop {
+            let mut work = begin(&shop, &self.settings, caches, source)?;
+            for event in events {
+                report.applied.push(apply(&mut work, event)?);
+            }
+            finish(work, &mut writes, report)?;
+        }
+        self.write(partition, base, end, writes)
+    }
+
+    fn redact(
+        &mut self,
+        partition: u16,
+        base: u64,
+        event: Event,
+        until: Timestamp,
+        report: &mut Report,
+    ) -> Result<Committed, StoreError> {
+        let snapshot = self.store.snapshot()?;
+        let source = Source { snapshot: &*snapshot, partition, blank: false };
+        let mut writes = Vec::new();
+        let caches = self.caches.entry(partition).or_default();
+        let mut work = begin(&event.shop, &self.settings, caches, source)?;
+        let known = work.doc.redacted.is_some_and(|known| until <= known);
+        let mut applied = Applied {
+            shop: event.shop.clone(),
+            kind: event.body.kind(),
+            at: event.version.at,
+            changed: !known,
+            imported: event.imported_at.is_some(),
+            seen: Seen::default(),
+        };
+        work.doc.last_event_at = work.doc.last_event_at.max(Some(event.version.at));
+        if known {
+            finish(work, &mut writes, report)?;
+        } else {
+            let last_event_at = work.doc.last_event_at;
+            drop(work);
+            let survivors = Survivors::of(&Keys::new(&event.shop), source, until)?;
+            writes.extend(survivors.keys.iter().map(|key| (key.clone(), None)));
+            *caches = Caches::default();
+            let blank = Source { blank: true, ..source };
+            let mut work = begin(&event.shop, &self.settings, caches, blank)?;
+            work.doc.redacted = Some(until);
+            work.doc.last_event_at = last_event_at;
+            survivors.put_into(&mut work)?;
+            finish(work, &mut writes, report)?;
+            if let Some(counted) = report.counted.last_mut() {
+                counted.1 = None;
+            }
+            applied.seen = Seen::default();
+        }
+        report.applied.push(applied);
+        self.write(partition, base, base + 1, writes)
+    }
+
+    fn write(
+        &mut self,
+        partition: u16,
+        base: u64,
+        end: u64,
+        writes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    ) -> Result<Committed, StoreError> {
+        let committed = self.store.commit(Commit { partition, base, end, writes });
+        match committed {
+            Ok(Committed::Done) => {
+                if let Some(caches) = self.caches.get_mut(&partition) {
+                    caches.trim();
+                }
+            }
+            // What is in hand no longer is what the store holds.
+            Ok(Committed::Already | Committed::Conflict { .. }) | Err(_) => {
+                self.caches.remove(&partition);
+            }
+        }
+        committed
+    }
+}
+
+fn redaction_of(event: &Event) -> Option<Timestamp> {
+    match &event.body {
+        Body::ShopRedacted(redacted) => Some(redacted.at),
+        Body::Order(_)
+        | Body::OrderDeleted(_)
+        | Body::OrderEdited(_)
+        | Body::Refund(_)
+        | Body::Return(_)
+        | Body::ReturnUpdated(_)
+        | Body::Checkout(_)
+        | Body::CheckoutDeleted(_)
+        | Body::CustomersMerged(_)
+        | Body::CustomerRedacted(_) => None,
+    }
+}
+
+fn begin<'a>(
+    shop: &ShopDomain,
+    settings: &ShopSettings,
+    caches: &'a mut Caches,
+    source: Source<'a>,
+) -> Result<Work<'a>, StoreError> {
+    let keys = Keys::new(shop);
+    let doc = caches.shops.take(&keys.shop(), source)?.unwrap_or_default();
+    Ok(Work {
+        shop: shop.clone(),
+        keys,
+        setting: settings.of(shop),
+        doc,
+        caches,
+        source,
+        counted: Counted::default(),
+        index: Vec::new(),
+    })
+}
+
+fn apply(work: &mut Work<'_>, event: Event) -> Result<Applied, StoreError> {
+    let (shop, kind, at) = (event.shop.clone(), event.body.kind(), event.version.at);
+    let imported = event.imported_at.is_some();
+    let mut seen = Seen::default();
+    let changed = work.apply(event, &mut seen)?;
+    Ok(Applied { shop, kind, at, changed, imported, seen })
+}
+
+/// Adds the counters to their buckets and hands everything that changed to `writes`.
+fn finish(
+    mut work: Work<'_>,
+    writes: &mut Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    report: &mut Report,
+) -> Result<(), StoreError> {
+    let counted = std::mem::take(&mut work.counted);
+    for (kind, buckets) in [(Kind::Hour, &counted.hours), (Kind::Day, &counted.days)] {
+        for (number, sums) in buckets.iter().filter(|bucket| !bucket.1.is_empty()) {
+            let key = work.keys.bucket(kind, *number);
+            let mut bucket = work.caches.buckets.take(&key, work.source)?.unwrap_or_default();
+            bucket.add_all(sums);
+            work.caches.buckets.put(key, Some(bucket).filter(|bucket| !bucket.is_empty()));
+        }
+    }
+    work.doc.totals.add_all(&counted.totals);
+    work.caches.shops.put(work.keys.shop(), Some(work.doc));
+    writes.append(&mut work.index);
+    work.caches.flush(writes)?;
+    report.counted.push((work.shop, Some(counted)));
+    Ok(())
+}
+
+/// The position that every partition of a view stands at.
+pub fn positions(snapshot: &dyn Snapshot, partitions: u16) -> Result<Vec<u64>, StoreError> {
+    (0..partitions).map(|partition| snapshot.position(partition)).collect()
+}

@@ -1,0 +1,356 @@
+//! The order document: a join-semilattice over every delivery that spoke of an order.
+//!
+//! Merging is commutative, associative and idempotent (law 2). The document keeps the first and the
+//! last snapshot and what is known of refunds, returns and edits. Beside each fact stands the latest
+//! delivery that carried it, because a shop's redaction forgets what no later delivery carries; where
+//! forgetting the first or last snapshot would bring up another one, that one is kept as well.
+
+use common::currency::Currency;
+use common::customer::CustomerKey;
+use common::event::{
+    Line, OrderEdited, OrderSnapshot, Presentment, QuantityDelta, Refund, ReturnSnapshot,
+};
+use common::id::Id;
+use common::time::Timestamp;
+use common::version::Version;
+use serde::{Deserialize, Serialize};
+
+use super::carried::{Carried, Copy, keep_greatest, note};
+use super::returns::ReturnDoc;
+
+/// Everything known of one order.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OrderDoc {
+    /// The order was deleted: the latest delivery that said so.
+    pub deleted: Option<Timestamp>,
+    /// A redaction names the order: the latest delivery that said so.
+    pub anonymous: Option<Timestamp>,
+    contents: Vec<Content>,
+    firsts: Vec<Head>,
+    lasts: Vec<Head>,
+    seen: Vec<Seen>,
+    /// Edits by id.
+    pub edits: Vec<Edit>,
+    /// Refunds by id.
+    pub refunds: Vec<Copy<Refund>>,
+    /// Returns by id.
+    pub returns: Vec<ReturnDoc>,
+}
+
+/// Which delivery carried a content.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Head {
+    version: Version,
+    delivered: Timestamp,
+    content: u16,
+}
+
+/// What a snapshot says, as far as any KPI of this fold needs it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Content {
+    /// The shop's currency.
+    pub currency: Currency,
+    /// When it was placed.
+    pub placed_at: Timestamp,
+    /// When it was cancelled.
+    pub cancelled_at: Option<Timestamp>,
+    /// A test order.
+    pub test: bool,
+    /// The customer's pseudonym.
+    pub customer: Option<CustomerKey>,
+    /// The lines.
+    pub lines: Vec<ContentLine>,
+    /// Shipping.
+    pub shipping_minor: i64,
+    /// Tax.
+    pub tax_minor: i64,
+    /// Duties.
+    pub duties_minor: i64,
+    /// Fees.
+    pub fees_minor: i64,
+    /// The rate of refunds in the buyer's currency.
+    pub presentment: Option<Presentment>,
+    /// The checkout.
+    pub checkout: Option<Id>,
+}
+
+/// A line of a snapshot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ContentLine {
+    /// The line's id.
+    pub id: Id,
+    /// Units.
+    pub quantity: u32,
+    /// Whether its price before discounts is above zero.
+    pub priced: bool,
+    /// A gift card.
+    pub gift_card: bool,
+    /// Price times quantity without tax.
+    pub gross_minor: i64,
+    /// Discounts.
+    pub discount_minor: i64,
+    /// Tax.
+    pub tax_minor: i64,
+}
+
+/// The earliest instant at which a line showed at least a quantity.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Seen {
+    line: Id,
+    quantity: u32,
+    at: Timestamp,
+    delivered: Timestamp,
+}
+
+/// An edit: units added to lines at an instant.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Edit {
+    /// When it took effect.
+    pub committed_at: Timestamp,
+    /// The edit's id.
+    pub id: Id,
+    /// Units added.
+    pub additions: Vec<QuantityDelta>,
+    /// The latest delivery that carried it.
+    pub delivered: Timestamp,
+}
+
+impl OrderDoc {
+    /// The order as placed: the snapshot of the smallest version, or after a redaction the last.
+    #[must_use]
+    pub fn first(&self) -> Option<&Content> {
+        let Some(head) = self.firsts.iter().min_by_key(|head| head.version) else {
+            return self.last();
+        };
+        self.contents.get(usize::from(head.content))
+    }
+
+    /// The snapshot of the greatest version: the order as it stands.
+    #[must_use]
+    pub fn last(&self) -> Option<&Content> {
+        let head = self.lasts.iter().max_by_key(|head| head.version)?;
+        self.contents.get(usize::from(head.content))
+    }
+
+    /// The quantities above `floor` at which the instant that [`Self::seen_at`] gives can change.
+    pub fn seen_steps(&self, line: &Id, floor: u32) -> Vec<u32> {
+        let implied = self.implied();
+        let of_line = self.seen.iter().chain(&implied).filter(|seen| seen.line == *line);
+        of_line.map(|seen| seen.quantity).filter(|quantity| *quantity > floor).collect()
+    }
+
+    /// The earliest instant at which `line` showed at least `quantity` units.
+    #[must_use]
+    pub fn seen_at(&self, line: &Id, quantity: u32) -> Option<Timestamp> {
+        let enough = |seen: &Seen| seen.line == *line && seen.quantity >= quantity;
+        let kept = self.seen.iter().filter(|seen| enough(seen)).map(|seen| seen.at);
+        let implied = self.implied().into_iter().filter(enough).map(|seen| seen.at);
+        kept.chain(implied).min()
+    }
+
+    /// Joins a snapshot, with the refunds and returns in it.
+    pub fn merge_snapshot(&mut self, version: Version, delivered: Timestamp, order: OrderSnapshot) {
+        for refund in &order.refunds {
+            let digest = common::event::digest(refund);
+            let copy =
+                Copy { version: Version { digest, ..version }, delivered, item: refund.clone() };
+            self.merge_refund(copy);
+        }
+        for snapshot in &order.returns {
+            let digest = common::event::digest(snapshot);
+            self.merge_return(Version { digest, ..version }, delivered, snapshot);
+        }
+        self.merge_content(version, delivered, Content::from(order));
+    }
+
+    /// Joins a refund.
+    pub fn merge_refund(&mut self, copy: Copy<Refund>) {
+        keep_greatest(&mut self.refunds, copy, |refund| &refund.id);
+    }
+
+    /// Joins a return.
+    pub fn merge_return(&mut self, version: Version, delivered: Timestamp, shown: &ReturnSnapshot) {
+        let at = match self.returns.binary_search_by(|known| known.id.cmp(&shown.id)) {
+            Ok(at) => at,
+            Err(at) => {
+                self.returns.insert(at, ReturnDoc::new(shown.id.clone()));
+                at
+            }
+        };
+        self.returns[at].merge(version, delivered, shown);
+    }
+
+    /// Joins an edit.
+    pub fn merge_edit(&mut self, delivered: Timestamp, edited: OrderEdited) {
+        let mut additions = edited.additions;
+        additions.sort();
+        additions.dedup();
+        let edit =
+            Edit { committed_at: edited.committed_at, id: edited.edit, additions, delivered };
+        note(&mut self.edits, edit);
+    }
+
+    /// Joins a deletion.
+    pub fn merge_deleted(&mut self, delivered: Timestamp) {
+        self.deleted = self.deleted.max(Some(delivered));
+    }
+
+    /// Joins a redaction that names the order.
+    pub fn merge_anonymous(&mut self, delivered: Timestamp) {
+        self.anonymous = self.anonymous.max(Some(delivered));
+    }
+
+    /// Forgets what no delivery later than `until` carried.
+    pub fn forget(&mut self, until: Timestamp) {
+        let later = |delivered: &Timestamp| *delivered > until;
+        self.deleted = self.deleted.filter(later);
+        self.anonymous = self.anonymous.filter(later);
+        // What the forgotten snapshots implied must go with them, what the kept ones imply stays.
+        self.firsts.retain(|head| later(&head.delivered));
+        self.lasts.retain(|head| later(&head.delivered));
+        self.seen.retain(|seen| later(&seen.delivered));
+        self.edits.retain(|edit| later(&edit.delivered));
+        self.refunds.retain(|copy| later(&copy.delivered));
+        for shown in &mut self.returns {
+            shown.forget(until);
+        }
+        self.returns.retain(|shown| !shown.is_empty());
+        self.rewrite_contents();
+    }
+
+    /// Whether nothing is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn merge_content(&mut self, version: Version, delivered: Timestamp, content: Content) {
+        let mut seen = std::mem::take(&mut self.seen);
+        seen.extend(self.implied());
+        let index = match self.contents.iter().position(|known| *known == content) {
+            Some(index) => index,
+            None => {
+                self.contents.push(content);
+                self.contents.len() - 1
+            }
+        };
+        let head = Head { version, delivered, content: index as u16 };
+        // Once an order is placed a redaction leaves of its deliveries the last alone, so for the
+        // first one only redactions before that instant matter.
+        let placed_at = self.contents.get(index).map_or(delivered, |content| content.placed_at);
+        let first = Head { delivered: delivered.min(placed_at), ..head.clone() };
+        keep_undominated(&mut self.firsts, first, |a, b| {
+            a.version <= b.version && a.delivered >= b.delivered
+        });
+        keep_undominated(&mut self.lasts, head.clone(), |a, b| {
+            a.version >= b.version && a.delivered >= b.delivered
+        });
+        seen.extend(self.implied_by(&head));
+        self.rewrite_contents();
+        self.seen = undominated(seen, self.implied());
+    }
+
+    /// Drops contents that nothing refers to, and puts the rest into their canonical order.
+    fn rewrite_contents(&mut self) {
+        self.firsts.sort_by_key(|head| head.version);
+        self.lasts.sort_by_key(|head| head.version);
+        let mut order: Vec<u16> = Vec::new();
+        for head in self.firsts.iter_mut().chain(&mut self.lasts) {
+            let found = order.iter().position(|known| *known == head.content);
+            let at = found.unwrap_or_else(|| {
+                order.push(head.content);
+                order.len() - 1
+            });
+            head.content = at as u16;
+        }
+        if !order.iter().copied().eq(0..self.contents.len() as u16) {
+            let pick = |old: &u16| self.contents.get(usize::from(*old)).cloned();
+            self.contents = order.iter().filter_map(pick).collect();
+        }
+    }
+
+    /// What the kept snapshots say of quantities without it being written down.
+    fn implied(&self) -> Vec<Seen> {
+        self.firsts.iter().chain(&self.lasts).flat_map(|head| self.implied_by(head)).collect()
+    }
+
+    fn implied_by(&self, head: &Head) -> Vec<Seen> {
+        let Some(content) = self.contents.get(usize::from(head.content)) else { return Vec::new() };
+        let delivered = head.delivered.min(content.placed_at);
+        let lines = content.lines.iter().filter(|line| !line.gift_card && line.quantity > 0);
+        let seen = |line: &ContentLine| Seen {
+            line: line.id.clone(),
+            quantity: line.quantity,
+            at: head.version.at,
+            delivered,
+        };
+        lines.map(seen).collect()
+    }
+}
+
+impl Carried for Edit {
+    fn same(&self, other: &Self) -> bool {
+        (self.committed_at, &self.id, &self.additions)
+            == (other.committed_at, &other.id, &other.additions)
+    }
+
+    fn delivered(&mut self) -> &mut Timestamp {
+        &mut self.delivered
+    }
+}
+
+impl From<OrderSnapshot> for Content {
+    fn from(order: OrderSnapshot) -> Self {
+        Self {
+            currency: order.currency,
+            placed_at: order.placed_at,
+            cancelled_at: order.cancelled_at,
+            test: order.test,
+            customer: order.customer,
+            lines: order.lines.into_iter().map(ContentLine::from).collect(),
+            shipping_minor: order.shipping_minor,
+            tax_minor: order.tax_minor,
+            duties_minor: order.duties_minor,
+            fees_minor: order.fees_minor,
+            presentment: order.presentment,
+            checkout: order.checkout,
+        }
+    }
+}
+
+impl From<Line> for ContentLine {
+    fn from(line: Line) -> Self {
+        Self {
+            id: line.id,
+            quantity: line.quantity,
+            priced: line.price_minor > 0,
+            gift_card: line.gift_card,
+            gross_minor: line.gross_minor,
+            discount_minor: line.discount_minor,
+            tax_minor: line.tax_minor,
+        }
+    }
+}
+
+/// Adds `head` unless one there is at least as good, and drops what it is better than.
+fn keep_undominated(heads: &mut Vec<Head>, head: Head, better: impl Fn(&Head, &Head) -> bool) {
+    if heads.iter().any(|known| better(known, &head)) {
+        return;
+    }
+    heads.retain(|known| !better(&head, known));
+    heads.push(head);
+}
+
+/// The entries of `seen` that no other entry, kept or implied, makes superfluous.
+fn undominated(mut seen: Vec<Seen>, implied: Vec<Seen>) -> Vec<Seen> {
+    seen.sort();
+    seen.dedup();
+    let better = |a: &Seen, b: &Seen| {
+        a.line == b.line && a.quantity >= b.quantity && a.at <= b.at && a.delivered >= b.delivered
+    };
+    let superfluous = |entry: &Seen| {
+        implied.iter().any(|other| better(other, entry))
+            || seen.iter().any(|other| other != entry && better(other, entry))
+    };
+    seen.iter().filter(|entry| !superfluous(entry)).cloned().collect()
+}

@@ -1,0 +1,292 @@
+//! A batch's work on one shop: documents in hand, counters still to be added.
+
+use common::customer::CustomerKey;
+use common::id::Id;
+use common::shop::ShopDomain;
+use common::store::StoreError;
+use common::time::Timestamp;
+use rustc_hash::FxHashMap;
+
+use super::book::{Booked, Booking, Terms};
+use super::checkout::CheckoutDoc;
+use super::customer::{Class, CustomerDoc};
+use super::docs::{Docs, Source};
+use super::field::{Counter, Field, Sums};
+use super::keys::{Keys, Kind};
+use super::list::{Chunks, Entry};
+use super::order::OrderDoc;
+use super::retention::Change;
+use super::return_index::ReturnIndexDoc;
+use super::shop::{ShopDoc, ShopSetting};
+
+/// Every document of a partition that is in hand.
+#[derive(Debug, Default)]
+pub struct Caches {
+    pub(super) orders: Docs<OrderDoc>,
+    pub(super) customers: Docs<CustomerDoc>,
+    pub(super) chunks: Docs<Vec<Entry>>,
+    pub(super) checkouts: Docs<CheckoutDoc>,
+    pub(super) returns: Docs<ReturnIndexDoc>,
+    pub(super) shops: Docs<ShopDoc>,
+    pub(super) buckets: Docs<Sums>,
+}
+
+/// One shop in a batch.
+pub struct Work<'a> {
+    pub(super) shop: ShopDomain,
+    pub(super) keys: Keys,
+    pub(super) setting: ShopSetting,
+    pub(super) doc: ShopDoc,
+    pub(super) caches: &'a mut Caches,
+    pub(super) source: Source<'a>,
+    pub(super) counted: Counted,
+    pub(super) index: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+}
+
+/// Counters that a batch adds to a shop.
+#[derive(Debug, Default, Clone)]
+pub struct Counted {
+    /// By UTC hour.
+    pub hours: FxHashMap<i64, Sums>,
+    /// By shop-local day.
+    pub days: FxHashMap<i64, Sums>,
+    /// In all.
+    pub totals: Sums,
+}
+
+impl Work<'_> {
+    /// Up to when the shop is redacted.
+    pub(super) const fn redacted(&self) -> Option<Timestamp> {
+        self.doc.redacted
+    }
+
+    /// The terms of a document's bookings with everything known.
+    pub(super) const fn terms(&self, customer_redacted: Option<Timestamp>) -> Terms {
+        Terms { at: Timestamp::MAX, customer_redacted, shop_currency: self.setting.currency }
+    }
+
+    /// Takes `before` out of the books and puts `after` in.
+    pub(super) fn rebook(
+        &mut self,
+        order: &Id,
+        before: &Booked,
+        after: &Booked,
+    ) -> Result<(), StoreError> {
+        self.count(&before.bookings, -1);
+        self.count(&after.bookings, 1);
+        for (booked, sign) in [(before, -1), (after, 1)] {
+            for currency in &booked.currencies {
+                self.counted.totals.add(Field::money(Counter::Currencies, *currency), sign);
+            }
+        }
+        self.reindex(Kind::Order, order, before.latest, after.latest);
+        if before.purchase != after.purchase {
+            if let Some((customer, placed_at)) = before.purchase {
+                self.purchase(customer, Entry { placed_at, order: order.clone() }, false)?;
+            }
+            if let Some((customer, placed_at)) = after.purchase {
+                self.purchase(customer, Entry { placed_at, order: order.clone() }, true)?;
+            }
+        }
+        if before.checkout != after.checkout {
+            if let Some((checkout, _)) = &before.checkout {
+                self.checkout(checkout, |doc| doc.complete(order, None))?;
+            }
+            if let Some((checkout, placed_at)) = &after.checkout {
+                self.checkout(checkout, |doc| doc.complete(order, Some(*placed_at)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds bookings to the hours', the days' and the shop's counters.
+    pub(super) fn count(&mut self, bookings: &[Booking], sign: i128) {
+        for (at, field, amount) in bookings {
+            self.counted.hours.entry(at.hour()).or_default().add(*field, sign * amount);
+            let day = self.setting.day(*at);
+            self.counted.days.entry(day).or_default().add(*field, sign * amount);
+            self.counted.totals.add(*field, sign * amount);
+        }
+    }
+
+    /// Adds changes of customers to the hours' and the shop's counters.
+    pub(super) fn count_customers(&mut self, changes: Vec<Change>) {
+        for (hour, field, change) in changes {
+            self.counted.hours.entry(hour).or_default().add(field, change);
+            self.counted.totals.add(field, change);
+        }
+    }
+
+    /// Moves a document in the index of latest instants.
+    pub(super) fn reindex(
+        &mut self,
+        kind: Kind,
+        id: &Id,
+        before: Option<Timestamp>,
+        after: Option<Timestamp>,
+    ) {
+        if before == after {
+            return;
+        }
+        if let Some(before) = before {
+            self.index.push((self.keys.instant(Kind::Latest, before, kind, id), None));
+        }
+        if let Some(after) = after {
+            let key = self.keys.instant(Kind::Latest, after, kind, id);
+            self.index.push((key, Some(Vec::new())));
+        }
+    }
+
+    /// The root of a customer's class, and the class taken out of the cache.
+    pub(super) fn take_class(
+        &mut self,
+        customer: CustomerKey,
+    ) -> Result<(CustomerKey, Class), StoreError> {
+        let key = self.keys.customer(customer);
+        match self.caches.customers.take(&key, self.source)? {
+            None => Ok((customer, Class::default())),
+            Some(CustomerDoc::Class(class)) => Ok((customer, class)),
+            Some(CustomerDoc::Alias(root)) => {
+                self.caches.customers.put_back(key, Some(CustomerDoc::Alias(root)));
+                let key = self.keys.customer(root);
+                match self.caches.customers.take(&key, self.source)? {
+                    Some(CustomerDoc::Class(class)) => Ok((root, class)),
+                    // An alias points at a root by construction; what else stands there is not ours.
+                    Some(CustomerDoc::Alias(_)) | None => Ok((root, Class::default())),
+                }
+            }
+        }
+    }
+
+    /// Puts a class in, changed.
+    pub(super) fn put_class(&mut self, root: CustomerKey, class: Class) {
+        let doc = (!class.is_empty()).then_some(CustomerDoc::Class(class));
+        self.caches.customers.put(self.keys.customer(root), doc);
+    }
+
+    /// Puts a class back that was not changed.
+    pub(super) fn put_class_back(&mut self, root: CustomerKey, class: Class) {
+        let doc = (!class.is_empty()).then_some(CustomerDoc::Class(class));
+        self.caches.customers.put_back(self.keys.customer(root), doc);
+    }
+
+    /// Up to when a customer asked to be forgotten.
+    pub(super) fn customer_redacted(
+        &mut self,
+        customer: Option<CustomerKey>,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let Some(customer) = customer else { return Ok(None) };
+        let (root, class) = self.take_class(customer)?;
+        let redacted = class.redacted();
+        self.put_class_back(root, class);
+        Ok(redacted)
+    }
+
+    /// Adds a purchase to its customer's class or takes it out.
+    fn purchase(
+        &mut self,
+        customer: CustomerKey,
+        entry: Entry,
+        add: bool,
+    ) -> Result<(), StoreError> {
+        let (root, mut class) = self.take_class(customer)?;
+        let mut chunks =
+            ChunkDocs { keys: &self.keys, docs: &mut self.caches.chunks, source: self.source };
+        let changes = if add {
+            class.insert(root, entry, &mut chunks)?
+        } else {
+            class.remove(&entry, &mut chunks)?
+        };
+        self.put_class(root, class);
+        self.count_customers(changes);
+        Ok(())
+    }
+
+    /// The chunks of long lists.
+    pub(super) const fn chunks(&mut self) -> ChunkDocs<'_> {
+        ChunkDocs { keys: &self.keys, docs: &mut self.caches.chunks, source: self.source }
+    }
+
+    /// Changes a checkout; returns whether anything changed.
+    pub(super) fn checkout(
+        &mut self,
+        id: &Id,
+        change: impl FnOnce(&mut CheckoutDoc),
+    ) -> Result<bool, StoreError> {
+        let key = self.keys.document(Kind::Checkout, id);
+        let before = self.caches.checkouts.take(&key, self.source)?.unwrap_or_default();
+        let mut after = before.clone();
+        change(&mut after);
+        if before == after {
+            self.caches.checkouts.put_back(key, Some(before).filter(|doc| !doc.is_empty()));
+            return Ok(false);
+        }
+        let was = before.standing(Timestamp::MAX);
+        let is = after.standing(Timestamp::MAX);
+        for (standing, sign) in [(was, -1), (is, 1)] {
+            if let Some(standing) = standing {
+                self.count(&standing.bookings(), sign);
+            }
+        }
+        self.reindex(Kind::Checkout, id, before.latest_instant(), after.latest_instant());
+        if was != is {
+            let starts = |at| self.keys.instant(Kind::Started, at, Kind::Checkout, id);
+            let gone = was.map(|was| (starts(was.started_at), None));
+            let come = is.map(|is| {
+                let completed = is.completed_at.map(|at| at.ms().to_be_bytes().to_vec());
+                (starts(is.started_at), Some(completed.unwrap_or_default()))
+            });
+            self.index.extend(gone.into_iter().chain(come));
+        }
+        self.caches.checkouts.put(key, Some(after).filter(|doc| !doc.is_empty()));
+        Ok(true)
+    }
+}
+
+/// Chunks as documents of the partition.
+pub struct ChunkDocs<'a> {
+    keys: &'a Keys,
+    docs: &'a mut Docs<Vec<Entry>>,
+    source: Source<'a>,
+}
+
+impl Chunks for ChunkDocs<'_> {
+    fn load(&mut self, owner: CustomerKey, number: u32) -> Result<Vec<Entry>, StoreError> {
+        let key = self.keys.chunk(owner, number);
+        let entries = self.docs.take(&key, self.source)?;
+        self.docs.put_back(key, entries.clone());
+        Ok(entries.unwrap_or_default())
+    }
+
+    fn store(&mut self, owner: CustomerKey, number: u32, entries: Vec<Entry>) {
+        let key = self.keys.chunk(owner, number);
+        self.docs.put(key, Some(entries).filter(|entries| !entries.is_empty()));
+    }
+}
+
+impl Caches {
+    /// Adds what changed to `writes`.
+    pub(super) fn flush(
+        &mut self,
+        writes: &mut Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    ) -> Result<(), StoreError> {
+        self.orders.flush(writes)?;
+        self.customers.flush(writes)?;
+        self.chunks.flush(writes)?;
+        self.checkouts.flush(writes)?;
+        self.returns.flush(writes)?;
+        self.shops.flush(writes)?;
+        self.buckets.flush(writes)
+    }
+
+    /// Forgets what need not be kept.
+    pub(super) fn trim(&mut self) {
+        self.orders.trim();
+        self.customers.trim();
+        self.chunks.trim();
+        self.checkouts.trim();
+        self.returns.trim();
+        self.shops.trim();
+        self.buckets.trim();
+    }
+}

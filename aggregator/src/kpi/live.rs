@@ -1,0 +1,269 @@
+//! The live answer: windows from the hours' counters, exact to the hour at the far end and to the
+//! instant at the near one.
+//!
+//! The counters know no present. What is dated after now is found through the index of latest instants
+//! and taken back: the document's bookings are taken out and those of what exists by now put in.
+
+use common::customer::CustomerKey;
+use common::id::Id;
+use common::store::StoreError;
+use common::time::{DAY_MS, Timestamp};
+use rustc_hash::FxHashSet;
+
+use super::figures::{Answer, Figures, Whole};
+use super::lifespan::Lifespan;
+use super::reader::{ReadError, ShopReader};
+use crate::fold::book::{Booking, Terms, book};
+use crate::fold::customer::CustomerDoc;
+use crate::fold::field::{Counter, Field, Sums};
+use crate::fold::keys::Kind;
+use crate::fold::list::Entry;
+use crate::fold::shop::ShopSetting;
+use crate::window::{Asked, Span, Window};
+
+/// A checkout is abandoned when it is not completed within this time.
+pub(super) const HORIZON_MS: i64 = DAY_MS;
+
+/// The sums of every window at an hour, as the buckets have them.
+#[derive(Clone, Debug, Default)]
+pub struct HourSums {
+    /// The hour that is the last of every window.
+    pub hour: i64,
+    windows: [Sums; 6],
+}
+
+impl HourSums {
+    /// Adds the buckets of a shop up.
+    pub fn read(reader: &ShopReader<'_>, totals: &Sums, hour: i64) -> Result<Self, StoreError> {
+        let mut sums = Self { hour, ..Self::default() };
+        reader.buckets(Kind::Hour, i64::MIN, hour, |at, bucket| sums.add(at, bucket))?;
+        sums.windows[Window::All as usize] = totals.clone();
+        Ok(sums)
+    }
+
+    /// Adds what a batch counted.
+    pub fn count(&mut self, counted: &crate::fold::Counted) {
+        for (hour, bucket) in &counted.hours {
+            self.add(*hour, bucket);
+        }
+        self.windows[Window::All as usize].add_all(&counted.totals);
+    }
+
+    fn add(&mut self, at: i64, bucket: &Sums) {
+        if at > self.hour {
+            return;
+        }
+        for (index, window) in Window::ROLLING.into_iter().enumerate() {
+            let inside = window.hours().is_some_and(|hours| at > self.hour - hours);
+            for (field, amount) in bucket.iter() {
+                let counter = field.counter();
+                let difference =
+                    counter == Counter::Preceding as u32 || counter == Counter::Both as u32;
+                // Differences add up from the beginning, everything else within the window.
+                let own = field == Field::window(Counter::Preceding, index)
+                    || field == Field::window(Counter::Both, index);
+                if (difference && own) || (!difference && inside) {
+                    self.windows[index].add(field, amount);
+                }
+            }
+        }
+    }
+}
+
+/// The live answer of a shop.
+pub fn answer(
+    reader: &ShopReader<'_>,
+    sums: &HourSums,
+    setting: &ShopSetting,
+    windows: &[Window],
+    now: Timestamp,
+) -> Result<Answer, ReadError> {
+    let doc = reader.shop()?.ok_or(ReadError::UnknownShop)?;
+    let asked = Asked::Live { now };
+    let mut whole = Whole::new(ShopReader::currencies(&doc), setting.currency);
+    whole.declared_years = setting.lifespan_years;
+    if windows.contains(&Window::All) && whole.declared_years.is_none() {
+        whole.lifespan_years = lifespan(reader, now)?;
+    }
+    let mut figures: Vec<Figures> =
+        Window::EVERY.iter().map(|window| figures_of(sums, *window)).collect();
+    let later = reader.later_than(now)?;
+    if !later.is_empty() {
+        take_back(reader, &later, &mut figures, setting, now)?;
+    }
+    for window in Window::EVERY {
+        if windows.contains(&window) {
+            let figures = &mut figures[window as usize];
+            let span = asked.span(window);
+            open_checkouts(reader, figures, span, now)?;
+        }
+    }
+    Ok(Answer {
+        windows: windows
+            .iter()
+            .map(|window| (*window, figures[*window as usize].clone()))
+            .collect(),
+        year: figures[Window::D365 as usize].clone(),
+        all: figures[Window::All as usize].clone(),
+        whole,
+        at: now,
+    })
+}
+
+fn figures_of(sums: &HourSums, window: Window) -> Figures {
+    let index = window as usize;
+    let sums = &sums.windows[index];
+    Figures {
+        customers: sums.get(Field::plain(Counter::Latest)),
+        repeat: sums.get(Field::plain(Counter::SecondLatest)),
+        returning: sums.get(Field::plain(Counter::LatestRepeat)),
+        preceding: sums.get(Field::window(Counter::Preceding, index)),
+        both: sums.get(Field::window(Counter::Both, index)),
+        sums: sums.clone(),
+        ..Figures::default()
+    }
+}
+
+/// Young checkouts are neither completed nor abandoned for the abandonment figure: those of the last
+/// 24 hours are read one by one and left out.
+fn open_checkouts(
+    reader: &ShopReader<'_>,
+    figures: &mut Figures,
+    span: Span,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    figures.old_checkouts = figures.plain(Counter::Started);
+    figures.old_completed = figures.plain(Counter::Completed);
+    let young = now.plus_ms(1 - HORIZON_MS).max(span.from);
+    reader.started(young, now.plus_ms(1), |_, completed| {
+        figures.old_checkouts -= 1;
+        figures.old_completed -= i128::from(completed.is_some_and(|at| at <= now));
+    })
+}
+
+/// The observed lifespan at an instant, over every customer's first and last purchase until then.
+fn lifespan(reader: &ShopReader<'_>, now: Timestamp) -> Result<Option<f64>, StoreError> {
+    let mut lifespan = Lifespan::default();
+    let mut dated_ahead = Vec::new();
+    reader.each(Kind::Customer, |_, doc: CustomerDoc| {
+        if let CustomerDoc::Class(class) = doc
+            && let (Some(first), Some(last)) = (class.purchases.first(), class.purchases.last())
+        {
+            if last.placed_at <= now {
+                lifespan.add(first.placed_at, last.placed_at, now);
+            } else if first.placed_at <= now {
+                dated_ahead.push(class);
+            }
+        }
+        true
+    })?;
+    for class in dated_ahead {
+        let entries = class.purchases.entries(&mut reader.chunks())?;
+        let known: Vec<_> = entries.iter().filter(|entry| entry.placed_at <= now).collect();
+        if let (Some(first), Some(last)) = (known.first(), known.last()) {
+            lifespan.add(first.placed_at, last.placed_at, now);
+        }
+    }
+    Ok(lifespan.years())
+}
+
+/// Replaces what documents with instants after now put into the sums by what they put in by now.
+fn take_back(
+    reader: &ShopReader<'_>,
+    later: &[(u8, Id)],
+    figures: &mut [Figures],
+    setting: &ShopSetting,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut classes: FxHashSet<CustomerKey> = FxHashSet::default();
+    for (kind, id) in later {
+        if *kind == Kind::Checkout as u8 {
+            let Some(doc) = reader.checkout(id)? else { continue };
+            let by = |at| doc.standing(at).map(|standing| standing.bookings()).unwrap_or_default();
+            replace(figures, &by(Timestamp::MAX), &by(now), now);
+            continue;
+        }
+        let Some(doc) = reader.order(id)? else { continue };
+        let class = match doc.last().and_then(|last| last.customer) {
+            Some(customer) => reader.class(customer)?,
+            None => None,
+        };
+        let customer_redacted = class.as_ref().and_then(|(_, class)| class.redacted());
+        let terms =
+            Terms { at: Timestamp::MAX, customer_redacted, shop_currency: setting.currency };
+        let all = book(&doc, terms);
+        let known = book(&doc, Terms { at: now, ..terms });
+        replace(figures, &all.bookings, &known.bookings, now);
+        if all.purchase.is_some_and(|(_, placed_at)| placed_at > now)
+            && let Some((root, class)) = class
+            && classes.insert(root)
+        {
+            let entries = class.purchases.entries(&mut reader.chunks())?;
+            stand_back(figures, &entries, now);
+        }
+    }
+    Ok(())
+}
+
+fn replace(figures: &mut [Figures], all: &[Booking], known: &[Booking], now: Timestamp) {
+    let hour = now.hour();
+    for (window, figures) in Window::EVERY.iter().zip(figures) {
+        // The sums hold whole hours up to the present one; the sum of everything holds the future too.
+        let summed = |at: &Timestamp| match window.hours() {
+            Some(hours) => (hour - hours + 1..=hour).contains(&at.hour()),
+            None => true,
+        };
+        for (bookings, sign) in [(all, -1), (known, 1)] {
+            for (_, field, amount) in bookings.iter().filter(|booking| summed(&booking.0)) {
+                figures.sums.add(*field, sign * amount);
+            }
+        }
+    }
+}
+
+/// Replaces where a customer with purchases after now stands by where the known ones put it.
+fn stand_back(figures: &mut [Figures], entries: &[Entry], now: Timestamp) {
+    let known = entries.partition_point(|entry| entry.placed_at <= now);
+    for (entries, sign) in [(entries, -1), (&entries[..known], 1)] {
+        for (window, figures) in Window::EVERY.iter().zip(&mut *figures) {
+            let stand = Standing::of(entries, *window, now.hour());
+            figures.customers += sign * i128::from(stand.customer);
+            figures.repeat += sign * i128::from(stand.repeat);
+            figures.returning += sign * i128::from(stand.returning);
+            figures.preceding += sign * i128::from(stand.preceding);
+            figures.both += sign * i128::from(stand.both);
+        }
+    }
+}
+
+/// How the histograms see a customer in a window that ends with an hour.
+struct Standing {
+    customer: bool,
+    repeat: bool,
+    returning: bool,
+    preceding: bool,
+    both: bool,
+}
+
+impl Standing {
+    fn of(entries: &[Entry], window: Window, hour: i64) -> Self {
+        let mut latest = entries.iter().rev().map(|entry| entry.placed_at.hour());
+        let (latest, second) = (latest.next(), latest.next());
+        let Some(hours) = window.hours() else {
+            let (customer, repeat) = (latest.is_some(), second.is_some());
+            return Self { customer, repeat, returning: repeat, preceding: false, both: false };
+        };
+        let inside = |at: Option<i64>| at.is_some_and(|at| hour - hours < at && at <= hour);
+        let active = |to: i64| {
+            entries.iter().any(|entry| (to - hours + 1..=to).contains(&entry.placed_at.hour()))
+        };
+        let preceding = active(hour - hours);
+        Self {
+            customer: inside(latest),
+            repeat: inside(second),
+            returning: inside(latest) && second.is_some(),
+            preceding,
+            both: preceding && active(hour),
+        }
+    }
+}

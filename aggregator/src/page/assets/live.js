@@ -1,0 +1,90 @@
+// The stream of changes. The browser's EventSource reconnects after a broken
+// connection by itself, but gives up for good after an HTTP error and never
+// notices a connection that died silently; both are handled here.
+
+import { ApiError, getJson } from './api.js';
+
+const FIRST_RETRY_MS = 1_000;
+const LONGEST_RETRY_MS = 15_000;
+const SILENCE_MS = 60_000;
+
+/** Opens `/v1/stream`. `on.state` hears `waiting`, `live` or `reconnecting`;
+ *  `on.back` hears that changes may have been missed; `on.unauthorised` that a
+ *  token is needed (the stream is then closed); `on.kpis`, `on.delivery` and
+ *  `on.status` hear the events' data. Returns a function that closes it. */
+export function openStream(on) {
+  let source = null;
+  let timer = null;
+  let closed = false;
+  let missed = false;
+  let retry_ms = FIRST_RETRY_MS;
+  let heard = performance.now();
+
+  function connect() {
+    source = new EventSource('/v1/stream');
+    source.onopen = () => {
+      heard = performance.now();
+      retry_ms = FIRST_RETRY_MS;
+      on.state('live');
+      if (missed) on.back();
+      missed = false;
+    };
+    source.onerror = () => {
+      missed = true;
+      on.state('reconnecting');
+      if (source.readyState === EventSource.CLOSED) later();
+    };
+    for (const name of ['kpis', 'delivery', 'status']) {
+      source.addEventListener(name, (event) => {
+        heard = performance.now();
+        const data = parsed(event.data);
+        if (data) on[name](data);
+      });
+    }
+  }
+
+  // EventSource hides the HTTP status, so a plain call asks for it.
+  function later() {
+    clearTimeout(timer);
+    timer = setTimeout(async () => {
+      try {
+        on.status(await getJson('/v1/status'));
+      } catch (error) {
+        if (error instanceof ApiError && error.status === 401) {
+          close();
+          on.unauthorised();
+          return;
+        }
+      }
+      if (!closed) connect();
+    }, retry_ms * (0.75 + Math.random() / 2));
+    retry_ms = Math.min(retry_ms * 2, LONGEST_RETRY_MS);
+  }
+
+  const watchdog = setInterval(() => {
+    if (source.readyState !== EventSource.OPEN || performance.now() - heard < SILENCE_MS) return;
+    source.close();
+    missed = true;
+    heard = performance.now();
+    connect();
+  }, SILENCE_MS / 4);
+
+  function close() {
+    closed = true;
+    clearTimeout(timer);
+    clearInterval(watchdog);
+    source.close();
+  }
+
+  on.state('waiting');
+  connect();
+  return close;
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
