@@ -12,7 +12,7 @@ pub struct Version {
     #[serde(rename = "at_ms")]
     pub at: Timestamp,
     /// When the platform says the event happened.
-    #[serde(rename = "triggered_at_ms", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "triggered_at_ms", default)]
     pub triggered_at: Option<Timestamp>,
     /// xxh3 of the canonical content: a total order where the instants tie.
     #[serde(with = "hex_digest")]

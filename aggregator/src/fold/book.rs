@@ -290,14 +290,14 @@ fn parts_of_refund(
     currency: Currency,
     is_gift: impl Fn(&Id) -> bool,
 ) -> [i128; PARTS] {
-    let (mut goods, mut tax) = (0, i128::from(refund.tax_minor));
+    let scale = |amount: i64| scale(refund, amount.into(), currency);
+    let (mut goods, mut tax) = (0, scale(refund.tax_minor));
     for line in refund.lines.iter().filter(|line| !line.gift_card && !is_gift(&line.line)) {
-        goods += scale(refund, line.amount_minor.into(), currency);
-        tax += i128::from(line.tax_minor);
+        goods += scale(line.amount_minor);
+        tax += scale(line.tax_minor);
     }
-    let others =
-        [tax, refund.shipping_minor.into(), refund.duties_minor.into(), refund.fees_minor.into()];
-    let [tax, shipping, duties, fees] = others.map(|amount| scale(refund, amount, currency));
+    let others = [refund.shipping_minor, refund.duties_minor, refund.fees_minor];
+    let [shipping, duties, fees] = others.map(scale);
     [goods, tax, shipping, duties, fees]
 }
 

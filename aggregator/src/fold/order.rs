@@ -277,7 +277,7 @@ impl OrderDoc {
     fn implied_by(&self, head: &Head) -> Vec<Seen> {
         let Some(content) = self.contents.get(usize::from(head.content)) else { return Vec::new() };
         let delivered = head.delivered.min(content.placed_at);
-        let lines = content.lines.iter().filter(|line| !line.gift_card && line.quantity > 0);
+        let lines = content.lines.iter().filter(|line| line.quantity > 0);
         let seen = |line: &ContentLine| Seen {
             line: line.id.clone(),
             quantity: line.quantity,

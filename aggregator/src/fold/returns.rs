@@ -96,10 +96,10 @@ impl ReturnDoc {
         self.removals.retain(|removal| removal.delivered > until);
     }
 
-    /// Whether nothing is known but the id.
+    /// Whether nothing says that the return is this order's; removals wait in the index of returns.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.statuses.is_empty() && self.lines.is_empty() && self.removals.is_empty()
+        self.statuses.is_empty() && self.lines.is_empty()
     }
 
     /// The latest instant in it.

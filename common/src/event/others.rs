@@ -1,8 +1,10 @@
 //! Every event body but the order: refunds, returns, checkouts, merges and redactions.
+//!
+//! Refunds and what is in them are also part of the state, in a binary format that knows fields by
+//! their place, so none of their fields is ever left out.
 
 use serde::{Deserialize, Serialize};
 
-use super::order::{is_false, is_zero};
 use crate::currency::Currency;
 use crate::customer::CustomerKey;
 use crate::decimal::UNNAMED_EXPONENT;
@@ -52,31 +54,31 @@ pub struct Refund {
     #[serde(rename = "at_ms")]
     pub at: Timestamp,
     /// The shop's currency as the document names it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub currency: Option<Currency>,
     /// Goods taken back or lines removed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub lines: Vec<RefundLine>,
     /// Shipping given back, without tax.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     pub shipping_minor: i64,
     /// Tax given back that belongs to no line (on shipping).
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     pub tax_minor: i64,
     /// Duties given back.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     pub duties_minor: i64,
     /// Additional fees given back.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     pub fees_minor: i64,
     /// Money paid back, one entry a successful transaction.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub paid: Vec<Paid>,
     /// The reason that the note's words give.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub note_reason: Option<Reason>,
     /// The return that it settles.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub return_id: Option<Id>,
 }
 
@@ -98,15 +100,15 @@ pub struct RefundLine {
     /// Value of the goods net of discounts, without tax.
     pub amount_minor: i64,
     /// Their tax.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     pub tax_minor: i64,
     /// What became of the goods.
     pub restock: Restock,
     /// The reason, where the line itself names one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub reason: Option<Reason>,
     /// A gift card: counts in no amount and no units.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default)]
     pub gift_card: bool,
 }
 
@@ -126,7 +128,7 @@ pub enum Restock {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Paid {
     /// The transaction's currency; `None` means that of the order, and units of 10^-8.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub currency: Option<Currency>,
     /// Minor units.
     pub amount_minor: i64,

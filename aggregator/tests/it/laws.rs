@@ -1,0 +1,60 @@
+//! Law 2 (order and repetition do not matter) and law 5 (equal to the books) on random shops.
+
+use aggregator::window::Asked;
+use common::event::Event;
+use proptest::prelude::*;
+
+use crate::shops::{asked_at, events, shop};
+use crate::support::{by_the_books, difference, digest_of, figures, folded};
+
+/// Cases of each law in `make test`.
+const CASES: u32 = 10_000;
+
+/// Another delivery of the same events: permuted, some twice, split into batches.
+fn redelivered(events: &[Event], seed: u64) -> Vec<Vec<Event>> {
+    let mut state = seed | 1;
+    let mut next = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below.max(1) as u64) as usize
+    };
+    let mut again: Vec<Event> = events.to_vec();
+    for _ in 0..next(events.len() + 1) {
+        again.push(events[next(events.len())].clone());
+    }
+    for at in (1..again.len()).rev() {
+        again.swap(at, next(at + 1));
+    }
+    let mut batches = Vec::new();
+    while !again.is_empty() {
+        let rest = again.split_off((1 + next(7)).min(again.len()));
+        batches.push(std::mem::replace(&mut again, rest));
+    }
+    batches
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: CASES, max_shrink_iters: 40_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn law_2_order_and_repetition_do_not_matter(events in events(40), seed in any::<u64>()) {
+        let events = events.0;
+        let straight = folded([&events[..]]);
+        let batches = redelivered(&events, seed);
+        let other = folded(batches.iter().map(Vec::as_slice));
+        prop_assert_eq!(digest_of(&straight), digest_of(&other));
+    }
+
+    #[test]
+    fn law_5_equal_to_the_books(events in events(40), at in asked_at(), live in any::<bool>()) {
+        let events = events.0;
+        let store = folded([&events[..]]);
+        let asked = if live { Asked::Live { now: at } } else { Asked::AsOf(at) };
+        let books = by_the_books(&events, &shop(), asked);
+        if let Some(ours) = figures(&store, &shop(), asked) {
+            let different = difference(&ours, &books);
+            prop_assert!(different.is_none(), "{asked:?}: {}", different.unwrap_or_default());
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The fold's laws, on random shops and against the naive books.
+
+mod laws;
+mod shops;
+mod support;
