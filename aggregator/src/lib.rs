@@ -1,5 +1,11 @@
 //! Tallyhook's aggregator: folds events into exact rolling KPIs and shows them.
 
+pub mod api;
 pub mod fold;
 pub mod kpi;
+pub mod metrics;
+pub mod progress;
+pub mod query;
+pub mod run;
+pub mod views;
 pub mod window;

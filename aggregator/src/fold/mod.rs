@@ -249,6 +249,7 @@ fn begin<'a>(
         source,
         counted: Counted::default(),
         index: Vec::new(),
+        completed: false,
     })
 }
 
@@ -257,6 +258,7 @@ fn apply(work: &mut Work<'_>, event: Event) -> Result<Applied, StoreError> {
     let imported = event.imported_at.is_some();
     let mut seen = Seen::default();
     let changed = work.apply(event, &mut seen)?;
+    seen.checkout_completed = std::mem::take(&mut work.completed);
     Ok(Applied { shop, kind, at, changed, imported, seen })
 }
 

@@ -41,6 +41,8 @@ pub struct Work<'a> {
     pub(super) source: Source<'a>,
     pub(super) counted: Counted,
     pub(super) index: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    /// Whether the event at hand completed a checkout.
+    pub(super) completed: bool,
 }
 
 /// Counters that a batch adds to a shop.
@@ -228,6 +230,10 @@ impl Work<'_> {
                 self.count(&standing.bookings(), sign);
             }
         }
+        let completes = |standing: Option<super::checkout::Standing>| {
+            standing.is_some_and(|standing| standing.completed_at.is_some())
+        };
+        self.completed |= !completes(was) && completes(is);
         self.reindex(Kind::Checkout, id, before.latest_instant(), after.latest_instant());
         if was != is {
             let starts = |at| self.keys.instant(Kind::Started, at, Kind::Checkout, id);

@@ -70,20 +70,21 @@ impl HourSums {
     }
 }
 
-/// The live answer of a shop.
+/// The live answer of a shop. `lifespan` gives the observed lifespan, which reads every customer.
 pub fn answer(
     reader: &ShopReader<'_>,
     sums: &HourSums,
     setting: &ShopSetting,
     windows: &[Window],
     now: Timestamp,
+    lifespan: impl FnOnce() -> Result<Option<f64>, StoreError>,
 ) -> Result<Answer, ReadError> {
     let doc = reader.shop()?.ok_or(ReadError::UnknownShop)?;
     let asked = Asked::Live { now };
     let mut whole = Whole::new(ShopReader::currencies(&doc), setting.currency);
     whole.declared_years = setting.lifespan_years;
     if windows.contains(&Window::All) && whole.declared_years.is_none() {
-        whole.lifespan_years = lifespan(reader, now)?;
+        whole.lifespan_years = lifespan()?;
     }
     let mut figures: Vec<Figures> =
         Window::EVERY.iter().map(|window| figures_of(sums, *window)).collect();
@@ -142,7 +143,7 @@ fn open_checkouts(
 }
 
 /// The observed lifespan at an instant, over every customer's first and last purchase until then.
-fn lifespan(reader: &ShopReader<'_>, now: Timestamp) -> Result<Option<f64>, StoreError> {
+pub fn lifespan(reader: &ShopReader<'_>, now: Timestamp) -> Result<Option<f64>, StoreError> {
     let mut lifespan = Lifespan::default();
     let mut dated_ahead = Vec::new();
     reader.each(Kind::Customer, |_, doc: CustomerDoc| {

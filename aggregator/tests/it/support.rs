@@ -67,7 +67,9 @@ pub fn figures(store: &MemoryStore, shop: &ShopDomain, asked: Asked) -> Option<F
         Asked::Live { now } => {
             let totals = reader.shop().expect("reads")?.totals;
             let sums = HourSums::read(&reader, &totals, now.hour()).expect("reads");
-            live::answer(&reader, &sums, &setting, &Window::EVERY, now)
+            live::answer(&reader, &sums, &setting, &Window::EVERY, now, || {
+                live::lifespan(&reader, now)
+            })
         }
         Asked::AsOf(at) => as_of::answer(&reader, &setting, &Window::EVERY, at, &Untimed),
     };

@@ -1,0 +1,194 @@
+//! `GET /metrics`: counters of the process, and the KPIs of every shop as gauges.
+
+use actix_web::{HttpResponse, web};
+use common::reason::Reason;
+use common::store::Store;
+use prometheus::{Encoder, GaugeVec, Opts, Registry, TextEncoder};
+
+use super::handlers::blocking;
+use super::{Api, Problem};
+use crate::fold::field::Counter;
+use crate::kpi::Kpi;
+use crate::query::Query;
+use crate::window::{Asked, Window};
+
+/// Shops with series of their own: the largest by orders.
+const MOST_SHOPS: usize = 200;
+
+/// KPIs that are gauges by shop and window.
+const BY_WINDOW: [(&str, &str); 10] = [
+    ("orders", "Orders placed in the window."),
+    ("customers", "Distinct customers with a purchase in the window."),
+    ("repeat_customers", "Customers with two or more purchases in the window."),
+    ("units_sold", "Units sold in the window."),
+    ("repeat_purchase_ratio", "Repeat customers by customers."),
+    ("returning_customer_ratio", "Customers of the window with an earlier purchase, by customers."),
+    ("retention_ratio", "Customers of the preceding window who bought again."),
+    ("purchase_frequency", "Purchases by customer."),
+    ("checkout_completion_ratio", "Checkouts started in the window that were completed."),
+    ("return_ratio", "Returned units, orders or value by what was sold; see basis."),
+];
+/// KPIs that are gauges by shop, currency and window, in major units.
+const MONEY: [(&str, &str); 4] = [
+    ("gross_sales", "Gross sales in major units."),
+    ("net_sales", "Net sales in major units."),
+    ("total_sales", "Total sales in major units."),
+    ("refunded", "Money paid back in major units."),
+];
+
+/// `GET /metrics`.
+pub async fn metrics<S: Store>(api: web::Data<Api<S>>) -> Result<HttpResponse, Problem> {
+    let kpis = blocking(&api.query, |query| gather(query)).await?;
+    let (metrics, query) = (&api.metrics, &api.query);
+    for (partition, lag) in query.lag().iter().enumerate() {
+        let lag = i64::try_from(*lag).unwrap_or(i64::MAX);
+        metrics.consumer_lag.with_label_values(&[partition.to_string()]).set(lag);
+    }
+    let status = query.status();
+    metrics.replaying.set(i64::from(status.is_replaying()));
+    metrics.log_corrupt_records.set(i64::try_from(query.corrupt_records()).unwrap_or(i64::MAX));
+    metrics.shops_tracked.set(kpis.tracked as i64);
+    metrics.shops_exported.set(kpis.exported as i64);
+    let mut families = api.registry.gather();
+    families.extend(
+        kpis.registry.gather().into_iter().filter(|family| !family.get_metric().is_empty()),
+    );
+    let mut text = Vec::new();
+    TextEncoder::new().encode(&families, &mut text).map_err(|_| Problem::Internal)?;
+    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
+}
+
+struct Gathered {
+    registry: Registry,
+    tracked: usize,
+    exported: usize,
+}
+
+fn gather<S: Store>(query: &Query<S>) -> Result<Gathered, Problem> {
+    let gauges = Gauges::new().map_err(|_| Problem::Internal)?;
+    let shops = query.shop_names()?;
+    let tracked = shops.len();
+    let mut sized = Vec::with_capacity(tracked);
+    for shop in shops {
+        let now = query.now();
+        let answer = query.answer(&shop, &Window::EVERY, Asked::Live { now })?;
+        sized.push((answer.all.sums.total(Counter::Orders), shop, answer, now));
+    }
+    sized.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    sized.truncate(MOST_SHOPS);
+    let exported = sized.len();
+    for (_, shop, answer, now) in sized {
+        for row in crate::kpi::catalogue::kpis(&answer, Asked::Live { now }) {
+            gauges.set(shop.as_str(), &row);
+        }
+        if let Some(last) = query.last_event_at(&shop)? {
+            gauges.last_event.with_label_values(&[shop.as_str()]).set(last.ms() as f64 / 1000.0);
+        }
+    }
+    Ok(Gathered { registry: gauges.registry, tracked, exported })
+}
+
+struct Gauges {
+    registry: Registry,
+    by_window: Vec<(&'static str, GaugeVec)>,
+    money: Vec<(&'static str, GaugeVec)>,
+    average_order_value: GaugeVec,
+    lifetime_value: GaugeVec,
+    returned_units: GaugeVec,
+    return_reason_ratio: GaugeVec,
+    last_event: GaugeVec,
+}
+
+impl Gauges {
+    fn new() -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        let gauge = |name: &str, help: &str, labels: &[&str]| {
+            let gauge = GaugeVec::new(Opts::new(name, help).namespace("tallyhook"), labels)?;
+            registry.register(Box::new(gauge.clone()))?;
+            prometheus::Result::Ok(gauge)
+        };
+        let labels = |name: &str| -> &'static [&'static str] {
+            if name == "return_ratio" { &["shop", "window", "basis"] } else { &["shop", "window"] }
+        };
+        let by_window = BY_WINDOW.map(|(name, help)| Ok((name, gauge(name, help, labels(name))?)));
+        let money = MONEY
+            .map(|(name, help)| Ok((name, gauge(name, help, &["shop", "currency", "window"])?)));
+        let by_window: prometheus::Result<Vec<_>> = by_window.into_iter().collect();
+        let money: prometheus::Result<Vec<_>> = money.into_iter().collect();
+        let basis = ["shop", "currency", "window", "basis"];
+        let reason = ["shop", "window", "reason"];
+        Ok(Self {
+            by_window: by_window?,
+            money: money?,
+            average_order_value: gauge(
+                "average_order_value",
+                "Average order value in major units; see basis.",
+                &basis,
+            )?,
+            lifetime_value: gauge(
+                "customer_lifetime_value",
+                "Customer lifetime value in major units; see basis.",
+                &["shop", "currency", "basis"],
+            )?,
+            returned_units: gauge(
+                "returned_units",
+                "Returned units of the window, by reason; all is their sum.",
+                &reason,
+            )?,
+            return_reason_ratio: gauge(
+                "return_reason_ratio",
+                "Returned units of a reason by units sold.",
+                &reason,
+            )?,
+            last_event: gauge(
+                "shop_last_event_timestamp_seconds",
+                "Version instant of the shop's latest event, in Unix seconds.",
+                &["shop"],
+            )?,
+            registry,
+        })
+    }
+
+    /// Sets the gauge of a figure; an undefined figure has no sample.
+    fn set(&self, shop: &str, row: &Kpi) {
+        let Some(value) = row.value.as_deref().and_then(|text| text.parse::<f64>().ok()) else {
+            return;
+        };
+        let currency = row.currency.map(|currency| currency.to_string()).unwrap_or_default();
+        let basis = row.basis.unwrap_or_default();
+        let (window, currency) = (row.window, currency.as_str());
+        let reason = row.reason.filter(|reason| {
+            *reason == "all" || Reason::ALL.iter().any(|known| known.name() == *reason)
+        });
+        match (row.kpi, reason) {
+            ("average_order_value", _) => {
+                self.average_order_value
+                    .with_label_values(&[shop, currency, window, basis])
+                    .set(value);
+            }
+            ("customer_lifetime_value", _) => {
+                self.lifetime_value.with_label_values(&[shop, currency, basis]).set(value);
+            }
+            ("returned_units", Some(reason)) => {
+                self.returned_units.with_label_values(&[shop, window, reason]).set(value);
+            }
+            ("return_reason_ratio", Some(reason)) => {
+                self.return_reason_ratio.with_label_values(&[shop, window, reason]).set(value);
+            }
+            (kpi, _) => {
+                let find = |gauges: &[(&'static str, GaugeVec)]| {
+                    gauges.iter().find(|(name, _)| *name == kpi).map(|(_, gauge)| gauge.clone())
+                };
+                if let Some(gauge) = find(&self.money) {
+                    gauge.with_label_values(&[shop, currency, window]).set(value);
+                } else if let Some(gauge) = find(&self.by_window) {
+                    if kpi == "return_ratio" {
+                        gauge.with_label_values(&[shop, window, basis]).set(value);
+                    } else {
+                        gauge.with_label_values(&[shop, window]).set(value);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! The fold at work: reads the log on a thread of its own, folds batch by batch, then tells.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use common::event::Event;
+use common::log::{BatchLimit, Item, Log, LogReader, ReadBatch, ReadError, Subscribe};
+use common::store::{Store, StoreError};
+use thiserror::Error;
+
+use crate::fold::shop::ShopSettings;
+use crate::fold::{Folded, Folder, Report};
+use crate::metrics::AggregatorMetrics;
+use crate::progress::Progress;
+use crate::views::Views;
+
+/// What is read at once: enough to make a commit cheap, little enough to answer within a second.
+const BATCH: BatchLimit = BatchLimit { max_records: 4096, max_bytes: 8 * 1024 * 1024 };
+/// How long a read waits for something new before it looks whether to stop.
+const WAIT: Duration = Duration::from_millis(100);
+/// How often the store is made to survive a loss of power; the log is the truth in between.
+const PERSIST_EVERY: Duration = Duration::from_secs(1);
+/// How far behind a start may be without calling it a replay.
+const REPLAY_EVENTS: u64 = 1_000;
+
+/// Why folding stopped.
+#[derive(Debug, Error)]
+pub enum FoldError {
+    /// The state stands beyond or before what the log holds.
+    #[error(
+        "the state and the log do not belong together; build the state anew with `tallyhook rebuild`"
+    )]
+    Position(#[source] ReadError),
+    /// The log could not be read.
+    #[error("the log cannot be read")]
+    Log(#[source] ReadError),
+    /// The store failed.
+    #[error("the state cannot be read or written")]
+    Store(#[from] StoreError),
+    /// A newer program wrote to the log.
+    #[error("partition {partition}, offset {offset}")]
+    Newer {
+        /// The partition.
+        partition: u16,
+        /// The record.
+        offset: u64,
+        /// What is newer.
+        source: common::event::BadEvent,
+    },
+    /// Another process moves the state.
+    #[error("partition {partition} was moved to {stored} by another process; stop one of the two")]
+    Moved {
+        /// The partition.
+        partition: u16,
+        /// Where it stands.
+        stored: u64,
+    },
+}
+
+/// What the fold tells of its work.
+#[derive(Clone)]
+pub struct Telling {
+    /// How far it is.
+    pub progress: Arc<Progress>,
+    /// Counters and histograms.
+    pub metrics: Arc<AggregatorMetrics>,
+    /// Live sums and the stream.
+    pub views: Arc<Views>,
+}
+
+/// The fold on its thread.
+pub struct Runner {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Runner {
+    /// Starts to fold what `log` holds beyond the store's positions, and whatever comes.
+    pub fn start<S: Store>(
+        log: &Log,
+        store: Arc<S>,
+        settings: Arc<ShopSettings>,
+        telling: Telling,
+    ) -> Result<Self, FoldError> {
+        let mut work = Folding::open(log, store, settings, telling.clone())?;
+        let behind: u64 = telling.progress.lag(log).unwrap_or_default().iter().sum();
+        telling.progress.set_replaying(behind > REPLAY_EVENTS);
+        let stop = Arc::new(AtomicBool::new(false));
+        let (stopping, log) = (stop.clone(), log.clone());
+        let thread = std::thread::Builder::new().name("fold".into()).spawn(move || {
+            if let Err(error) = work.run(&log, &stopping) {
+                let chain = chain(&error);
+                tracing::error!(error = %chain, "the fold stopped");
+                telling.progress.halt(chain);
+            }
+        });
+        Ok(Self { stop, thread: thread.ok() })
+    }
+
+    /// Folds what the log holds by now, makes it durable and ends the thread.
+    pub fn stop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the fold's thread ended by a panic");
+        }
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Folds what `log` holds beyond the store's positions, and returns; `done` hears how many records.
+pub fn fold_all<S: Store>(
+    log: &Log,
+    store: Arc<S>,
+    settings: Arc<ShopSettings>,
+    mut done: impl FnMut(u64),
+) -> Result<(), FoldError> {
+    let positions = positions(&*store, log.partitions())?;
+    let telling = Telling {
+        progress: Arc::new(Progress::new(&positions)),
+        metrics: Arc::new(AggregatorMetrics::unregistered()),
+        views: Arc::new(Views::default()),
+    };
+    let ends = log.end_positions().map_err(FoldError::Log)?;
+    let mut work = Folding::open(log, store, settings, telling)?;
+    while !reached(&work.telling.progress.positions(), &ends) {
+        done(work.step(WAIT)?);
+    }
+    work.store.persist()?;
+    Ok(())
+}
+
+/// The positions that a store stands at.
+pub fn positions<S: Store>(store: &S, partitions: u16) -> Result<Vec<u64>, StoreError> {
+    (0..partitions).map(|partition| store.position(partition)).collect()
+}
+
+struct Folding<S> {
+    reader: LogReader,
+    store: Arc<S>,
+    folder: Folder<S>,
+    telling: Telling,
+    // Positions up to which counters of what was first seen leave out what is replayed.
+    replayed: Vec<u64>,
+}
+
+impl<S: Store> Folding<S> {
+    fn open(
+        log: &Log,
+        store: Arc<S>,
+        settings: Arc<ShopSettings>,
+        telling: Telling,
+    ) -> Result<Self, FoldError> {
+        let positions = positions(&*store, log.partitions())?;
+        let reader = log.open_from(&positions).map_err(FoldError::Position)?;
+        let replayed = log.end_positions().map_err(FoldError::Log)?;
+        let folder = Folder::new(store.clone(), settings);
+        Ok(Self { reader, store, folder, telling, replayed })
+    }
+
+    fn run(&mut self, log: &Log, stop: &AtomicBool) -> Result<(), FoldError> {
+        let mut persisted = Instant::now();
+        let mut dirty = false;
+        loop {
+            // Asked before the read: what was accepted before the stop is read after it.
+            let stopping = stop.load(Ordering::Acquire);
+            let folded = match self.step(WAIT) {
+                Err(FoldError::Log(ReadError::Closed)) => break,
+                other => other?,
+            };
+            dirty |= folded > 0;
+            if self.telling.progress.replaying()
+                && reached(&self.telling.progress.positions(), &self.replayed)
+            {
+                self.telling.progress.set_replaying(false);
+            }
+            if dirty && persisted.elapsed() >= PERSIST_EVERY {
+                self.store.persist()?;
+                (persisted, dirty) = (Instant::now(), false);
+            }
+            let ends = || log.end_positions().unwrap_or_default();
+            if stopping && folded == 0 && reached(&self.telling.progress.positions(), &ends()) {
+                break;
+            }
+        }
+        self.store.persist()?;
+        Ok(())
+    }
+
+    /// Reads and folds one batch; returns the number of records.
+    fn step(&mut self, wait: Duration) -> Result<u64, FoldError> {
+        let items = self.reader.next_batch(BATCH, wait).map_err(FoldError::Log)?;
+        let count = items.len() as u64;
+        let mut by_partition: std::collections::BTreeMap<u16, Vec<Option<Event>>> =
+            std::collections::BTreeMap::new();
+        let positions = self.telling.progress.positions();
+        for item in items {
+            let (partition, offset) = (item.partition(), item.offset());
+            let events = by_partition.entry(partition).or_default();
+            let base = positions.get(usize::from(partition)).copied().unwrap_or(0);
+            // A gap in the offsets is what damage left of records; each still takes its position.
+            let expected = base + events.len() as u64;
+            events.extend((expected..offset).map(|_| None));
+            events.push(self.decode(item)?);
+        }
+        for (partition, events) in by_partition {
+            let base = positions.get(usize::from(partition)).copied().unwrap_or(0);
+            self.fold(partition, base, events)?;
+        }
+        Ok(count)
+    }
+
+    fn decode(&self, item: Item) -> Result<Option<Event>, FoldError> {
+        let record = match item {
+            Item::Record(record) => record,
+            Item::Quarantined(lost) => {
+                tracing::error!(?lost, "a damaged record of the log is passed over");
+                self.telling.progress.pass_over();
+                return Ok(None);
+            }
+        };
+        match Event::decode(&record.payload) {
+            Ok(event) => Ok(Some(event)),
+            Err(source @ common::event::BadEvent::Schema { .. }) => {
+                let (partition, offset) = (record.partition, record.offset);
+                Err(FoldError::Newer { partition, offset, source })
+            }
+            Err(common::event::BadEvent::Syntax(error)) => {
+                let (partition, offset) = (record.partition, record.offset);
+                tracing::error!(partition, offset, %error, "a record that is no event is passed over");
+                self.telling.progress.pass_over();
+                Ok(None)
+            }
+        }
+    }
+
+    fn fold(
+        &mut self,
+        partition: u16,
+        base: u64,
+        events: Vec<Option<Event>>,
+    ) -> Result<(), FoldError> {
+        let end = base + events.len() as u64;
+        let begun = Instant::now();
+        match self.folder.fold(partition, base, events) {
+            Ok(Folded::Done(report)) => {
+                self.telling.metrics.committed(begun.elapsed());
+                self.tell(partition, (base, end), &report);
+                Ok(())
+            }
+            Ok(Folded::Conflict { stored }) => {
+                self.telling.metrics.conflicted();
+                Err(FoldError::Moved { partition, stored })
+            }
+            Err(error) => {
+                self.telling.metrics.failed();
+                Err(error.into())
+            }
+        }
+    }
+
+    fn tell(&self, partition: u16, (base, end): (u64, u64), report: &Report) {
+        let Telling { progress, metrics, views } = &self.telling;
+        views.committed(partition, base, end, report);
+        progress.folded(partition, end);
+        let replayed = self.replayed.get(usize::from(partition)).is_some_and(|until| end <= *until);
+        metrics.applied(&report.applied, replayed);
+        views.tell(report);
+    }
+}
+
+fn reached(positions: &[u64], ends: &[u64]) -> bool {
+    positions.iter().zip(ends).all(|(position, end)| position >= end)
+}
+
+/// An error with everything that caused it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

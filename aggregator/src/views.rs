@@ -1,0 +1,134 @@
+//! Sums of live windows that are kept in memory, and the stream of what happens.
+//!
+//! A kept sum stands for a position of its partition. The fold moves it along with each commit; a
+//! reader uses it only with a view of the store that stands at the same position, else reads anew.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use common::shop::ShopDomain;
+use common::store::StoreError;
+use common::time::Timestamp;
+use rustc_hash::FxHashMap;
+use tokio::sync::broadcast;
+
+use crate::fold::Report;
+use crate::kpi::live::HourSums;
+use crate::kpi::reader::ShopReader;
+
+/// Messages that a slow listener of the stream may fall behind.
+const STREAM_LENGTH: usize = 1024;
+/// Shops whose sums are kept in a partition.
+const KEPT_SHOPS: usize = 256;
+
+/// Something that listeners of the stream hear of.
+#[derive(Clone, Debug)]
+pub enum Happened {
+    /// A shop's figures changed.
+    Changed(ShopDomain),
+    /// An event was folded.
+    Delivery {
+        /// Whose.
+        shop: ShopDomain,
+        /// Its kind.
+        kind: &'static str,
+        /// Whether it changed anything.
+        changed: bool,
+        /// Its version's instant.
+        at: Timestamp,
+    },
+}
+
+/// Sums kept in memory and the stream of what happens.
+#[derive(Debug)]
+pub struct Views {
+    kept: Mutex<FxHashMap<u16, Kept>>,
+    stream: broadcast::Sender<Happened>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    position: u64,
+    shops: FxHashMap<ShopDomain, HourSums>,
+}
+
+impl Default for Views {
+    fn default() -> Self {
+        Self { kept: Mutex::default(), stream: broadcast::channel(STREAM_LENGTH).0 }
+    }
+}
+
+impl Views {
+    /// Listens to what happens from now on.
+    #[must_use]
+    pub fn listen(&self) -> broadcast::Receiver<Happened> {
+        self.stream.subscribe()
+    }
+
+    /// Moves the kept sums of a partition from `base` to `end`.
+    pub fn committed(&self, partition: u16, base: u64, end: u64, report: &Report) {
+        let mut all = self.lock();
+        let Some(kept) = all.get_mut(&partition) else { return };
+        if kept.position != base {
+            all.remove(&partition);
+            return;
+        }
+        kept.position = end;
+        for (shop, counted) in &report.counted {
+            match (kept.shops.get_mut(shop), counted) {
+                (Some(sums), Some(counted)) => sums.count(counted),
+                (_, None) => {
+                    kept.shops.remove(shop);
+                }
+                (None, Some(_)) => {}
+            }
+        }
+    }
+
+    /// Tells the stream what a batch did.
+    pub fn tell(&self, report: &Report) {
+        if self.stream.receiver_count() == 0 {
+            return;
+        }
+        // Nobody listening is no failure.
+        for applied in &report.applied {
+            let (shop, kind) = (applied.shop.clone(), applied.kind);
+            let (changed, at) = (applied.changed, applied.at);
+            let _ = self.stream.send(Happened::Delivery { shop, kind, changed, at });
+        }
+        for (shop, _) in &report.counted {
+            let _ = self.stream.send(Happened::Changed(shop.clone()));
+        }
+    }
+
+    /// The sums of a shop at an hour, for a view of the store at `position`.
+    pub fn sums(
+        &self,
+        (partition, position): (u16, u64),
+        shop: &ShopDomain,
+        reader: &ShopReader<'_>,
+        hour: i64,
+    ) -> Result<HourSums, StoreError> {
+        if let Some(kept) = self.lock().get(&partition)
+            && kept.position == position
+            && let Some(sums) = kept.shops.get(shop)
+            && sums.hour == hour
+        {
+            return Ok(sums.clone());
+        }
+        let totals = reader.shop()?.unwrap_or_default().totals;
+        let sums = HourSums::read(reader, &totals, hour)?;
+        let mut all = self.lock();
+        let kept = all.entry(partition).or_default();
+        if kept.position < position || kept.shops.len() >= KEPT_SHOPS {
+            *kept = Kept { position, shops: FxHashMap::default() };
+        }
+        if kept.position == position {
+            kept.shops.insert(shop.clone(), sums.clone());
+        }
+        Ok(sums)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, FxHashMap<u16, Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
