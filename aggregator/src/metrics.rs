@@ -73,6 +73,7 @@ impl AggregatorMetrics {
         Self::try_new().expect("the names of metrics are valid")
     }
 
+    #[expect(clippy::too_many_lines, reason = "one line a metric: the whole list in one place")]
     fn try_new() -> prometheus::Result<Self> {
         let gauge = |name: &str, help: &str| IntGauge::with_opts(opts(name, help));
         let counters =

@@ -229,8 +229,8 @@ impl<S: Store> Query<S> {
             shop: shop.to_string(),
             currencies,
             time_zone: setting.time_zone.iana_name().unwrap_or("UTC").to_owned(),
-            orders: answer.all.sums.total(Counter::Orders) as i64,
-            customers: answer.all.customers as i64,
+            orders: i64::try_from(answer.all.sums.total(Counter::Orders)).unwrap_or(i64::MAX),
+            customers: i64::try_from(answer.all.customers).unwrap_or(i64::MAX),
             last_event_at: doc.last_event_at.map(|at| at.to_string()),
         })
     }

@@ -95,7 +95,8 @@ impl Pseudonymizer {
     /// With `key`, which must be the same on every process that shares a log or a store.
     #[must_use]
     pub fn new(key: &[u8]) -> Self {
-        let keyed = Hmac::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Default::default()));
+        let keyed = Hmac::new_from_slice(key)
+            .unwrap_or_else(|_| Hmac::new(&hmac::digest::Key::<Hmac<Sha256>>::default()));
         Self { keyed }
     }
 

@@ -6,13 +6,13 @@ use crate::shop::ShopDomain;
 #[must_use]
 pub fn partition_of(shop: &ShopDomain, partitions: u16) -> u16 {
     let hash = murmur2(shop.as_str().as_bytes()) & 0x7fff_ffff;
-    (hash % u32::from(partitions.max(1))) as u16
+    u16::try_from(hash % u32::from(partitions.max(1))).unwrap_or_default()
 }
 
 /// Murmur2 with Kafka's seed 0x9747b28c.
 fn murmur2(data: &[u8]) -> u32 {
     const M: u32 = 0x5bd1_e995;
-    let mut hash = 0x9747_b28c_u32 ^ (data.len() as u32);
+    let mut hash = 0x9747_b28c_u32 ^ u32::try_from(data.len()).unwrap_or(u32::MAX);
     let mut chunks = data.chunks_exact(4);
     for chunk in &mut chunks {
         let mut k = u32::from_le_bytes([chunk[0], chunk[1], chunk[2], chunk[3]]).wrapping_mul(M);

@@ -61,7 +61,8 @@ impl Timestamp {
     /// Parses RFC 3339 with an offset; digits beyond milliseconds are cut.
     pub fn parse(text: &str) -> Result<Self, BadTimestamp> {
         let parsed: jiff::Timestamp = text.trim().parse().map_err(|_| BadTimestamp)?;
-        Ok(Self(parsed.as_nanosecond().div_euclid(1_000_000) as i64))
+        let ms = parsed.as_nanosecond().div_euclid(1_000_000);
+        i64::try_from(ms).map(Self).map_err(|_| BadTimestamp)
     }
 }
 

@@ -65,5 +65,6 @@ fn same(given: &str, token: &[u8]) -> bool {
 
 /// A cookie takes fewer characters than a token may have.
 fn hex(token: &[u8]) -> String {
-    token.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    token.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

@@ -47,8 +47,8 @@ pub async fn metrics<S: Store>(api: web::Data<Api<S>>) -> Result<HttpResponse, P
     let status = query.status();
     metrics.replaying.set(i64::from(status.is_replaying()));
     metrics.log_corrupt_records.set(i64::try_from(query.corrupt_records()).unwrap_or(i64::MAX));
-    metrics.shops_tracked.set(kpis.tracked as i64);
-    metrics.shops_exported.set(kpis.exported as i64);
+    metrics.shops_tracked.set(i64::try_from(kpis.tracked).unwrap_or(i64::MAX));
+    metrics.shops_exported.set(i64::try_from(kpis.exported).unwrap_or(i64::MAX));
     let mut families = api.registry.gather();
     families.extend(
         kpis.registry.gather().into_iter().filter(|family| !family.get_metric().is_empty()),

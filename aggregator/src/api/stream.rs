@@ -109,5 +109,7 @@ fn collect(
 }
 
 fn write(text: &mut String, event: &str, data: &serde_json::Value) {
-    text.push_str(&format!("event: {event}\ndata: {data}\n\n"));
+    for part in ["event: ", event, "\ndata: ", &data.to_string(), "\n\n"] {
+        text.push_str(part);
+    }
 }

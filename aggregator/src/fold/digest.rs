@@ -1,6 +1,6 @@
 //! One number for a state: xxh3 over its domain keys and canonical values, partition by partition.
 //!
-//! It covers what the set of events determines and nothing else: never received_at, delivery ids,
+//! It covers what the set of events determines and nothing else: never `received_at`, delivery ids,
 //! positions, caches or the layout of the store. A long list of purchases counts by its entries,
 //! whatever chunks they stand in.
 

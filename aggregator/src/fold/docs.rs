@@ -69,7 +69,7 @@ impl<T: Serialize + DeserializeOwned> Docs<T> {
             }
             slot.dirty = false;
             let value = slot.doc.as_ref().map(postcard::to_stdvec).transpose();
-            writes.push((key.clone(), value.map_err(|error| corrupt(key, error))?));
+            writes.push((key.clone(), value.map_err(|error| corrupt(key, &error))?));
         }
         Ok(())
     }
@@ -98,10 +98,10 @@ pub fn load<T: DeserializeOwned>(key: &[u8], source: Source<'_>) -> Result<Optio
 
 /// Reads a document's bytes.
 pub fn decode<T: DeserializeOwned>(key: &[u8], bytes: &[u8]) -> Result<T, StoreError> {
-    postcard::from_bytes(bytes).map_err(|error| corrupt(key, error))
+    postcard::from_bytes(bytes).map_err(|error| corrupt(key, &error))
 }
 
-fn corrupt(key: &[u8], error: postcard::Error) -> StoreError {
+fn corrupt(key: &[u8], error: &postcard::Error) -> StoreError {
     let kind = super::keys::split(key).map_or('?', |(_, kind, _)| char::from(kind));
     StoreError::Engine {
         place: format!("a document of kind {kind}"),

@@ -4,6 +4,8 @@ use common::currency::Currency;
 use common::reason::Reason;
 use serde::{Deserialize, Serialize};
 
+use crate::window::Window;
+
 /// A counter. Amounts are in minor units of the currency that goes with it.
 ///
 /// "Placed" counters stand at the instant the order was placed, the others at their own instant.
@@ -90,10 +92,10 @@ impl Field {
         Self(((Counter::Returned as u32) << 16) | reason as u32)
     }
 
-    /// A counter of a rolling window, by the window's index.
+    /// A counter of a rolling window.
     #[must_use]
-    pub const fn window(counter: Counter, index: usize) -> Self {
-        Self(((counter as u32) << 16) | index as u32)
+    pub const fn window(counter: Counter, window: Window) -> Self {
+        Self(((counter as u32) << 16) | window as u32)
     }
 
     /// The number that stands for the counter alone.

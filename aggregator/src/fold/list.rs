@@ -214,7 +214,7 @@ impl OrderList {
         chunks: &mut dyn Chunks,
     ) {
         if let (Some(first), Some(last)) = (entries.first(), entries.last()) {
-            let count = entries.len() as u32;
+            let count = u32::try_from(entries.len()).unwrap_or(u32::MAX);
             let chunk = ChunkRef { owner, number, first: first.clone(), last: last.clone(), count };
             let at = self.chunks.partition_point(|known| known.last <= chunk.last);
             self.chunks.insert(at, chunk);

@@ -104,7 +104,7 @@ impl<S: Store> Folder<S> {
                     Committed::Done | Committed::Already => {}
                 }
                 if let Some(event) = last {
-                    let committed = self.redact(partition, before, event, until, &mut report)?;
+                    let committed = self.redact(partition, before, &event, until, &mut report)?;
                     if let Committed::Conflict { stored } = committed {
                         return Ok(Folded::Conflict { stored });
                     }
@@ -151,7 +151,7 @@ impl<S: Store> Folder<S> {
         &mut self,
         partition: u16,
         base: u64,
-        event: Event,
+        event: &Event,
         until: Timestamp,
         report: &mut Report,
     ) -> Result<Committed, StoreError> {

@@ -42,7 +42,7 @@ pub struct OrderDoc {
 struct Head {
     version: Version,
     delivered: Timestamp,
-    content: u16,
+    content: usize,
 }
 
 /// What a snapshot says, as far as any KPI of this fold needs it.
@@ -122,17 +122,18 @@ impl OrderDoc {
         let Some(head) = self.firsts.iter().min_by_key(|head| head.version) else {
             return self.last();
         };
-        self.contents.get(usize::from(head.content))
+        self.contents.get(head.content)
     }
 
     /// The snapshot of the greatest version: the order as it stands.
     #[must_use]
     pub fn last(&self) -> Option<&Content> {
         let head = self.lasts.iter().max_by_key(|head| head.version)?;
-        self.contents.get(usize::from(head.content))
+        self.contents.get(head.content)
     }
 
     /// The quantities above `floor` at which the instant that [`Self::seen_at`] gives can change.
+    #[must_use]
     pub fn seen_steps(&self, line: &Id, floor: u32) -> Vec<u32> {
         let implied = self.implied();
         let of_line = self.seen.iter().chain(&implied).filter(|seen| seen.line == *line);
@@ -227,14 +228,12 @@ impl OrderDoc {
     fn merge_content(&mut self, version: Version, delivered: Timestamp, content: Content) {
         let mut seen = std::mem::take(&mut self.seen);
         seen.extend(self.implied());
-        let index = match self.contents.iter().position(|known| *known == content) {
-            Some(index) => index,
-            None => {
-                self.contents.push(content);
-                self.contents.len() - 1
-            }
-        };
-        let head = Head { version, delivered, content: index as u16 };
+        let known = self.contents.iter().position(|known| *known == content);
+        let index = known.unwrap_or(self.contents.len());
+        if known.is_none() {
+            self.contents.push(content);
+        }
+        let head = Head { version, delivered, content: index };
         // Once an order is placed a redaction leaves of its deliveries the last alone, so for the
         // first one only redactions before that instant matter.
         let placed_at = self.contents.get(index).map_or(delivered, |content| content.placed_at);
@@ -247,24 +246,24 @@ impl OrderDoc {
         });
         seen.extend(self.implied_by(&head));
         self.rewrite_contents();
-        self.seen = undominated(seen, self.implied());
+        self.seen = undominated(seen, &self.implied());
     }
 
     /// Drops contents that nothing refers to, and puts the rest into their canonical order.
     fn rewrite_contents(&mut self) {
         self.firsts.sort_by_key(|head| head.version);
         self.lasts.sort_by_key(|head| head.version);
-        let mut order: Vec<u16> = Vec::new();
+        let mut order: Vec<usize> = Vec::new();
         for head in self.firsts.iter_mut().chain(&mut self.lasts) {
             let found = order.iter().position(|known| *known == head.content);
             let at = found.unwrap_or_else(|| {
                 order.push(head.content);
                 order.len() - 1
             });
-            head.content = at as u16;
+            head.content = at;
         }
-        if !order.iter().copied().eq(0..self.contents.len() as u16) {
-            let pick = |old: &u16| self.contents.get(usize::from(*old)).cloned();
+        if !order.iter().copied().eq(0..self.contents.len()) {
+            let pick = |old: &usize| self.contents.get(*old).cloned();
             self.contents = order.iter().filter_map(pick).collect();
         }
     }
@@ -275,7 +274,7 @@ impl OrderDoc {
     }
 
     fn implied_by(&self, head: &Head) -> Vec<Seen> {
-        let Some(content) = self.contents.get(usize::from(head.content)) else { return Vec::new() };
+        let Some(content) = self.contents.get(head.content) else { return Vec::new() };
         let delivered = head.delivered.min(content.placed_at);
         let lines = content.lines.iter().filter(|line| line.quantity > 0);
         let seen = |line: &ContentLine| Seen {
@@ -342,7 +341,7 @@ fn keep_undominated(heads: &mut Vec<Head>, head: Head, better: impl Fn(&Head, &H
 }
 
 /// The entries of `seen` that no other entry, kept or implied, makes superfluous.
-fn undominated(mut seen: Vec<Seen>, implied: Vec<Seen>) -> Vec<Seen> {
+fn undominated(mut seen: Vec<Seen>, implied: &[Seen]) -> Vec<Seen> {
     seen.sort();
     seen.dedup();
     let better = |a: &Seen, b: &Seen| {

@@ -27,15 +27,16 @@ pub fn on_insert(
         return Ok(changes);
     }
     let after = list.hour_after(hour, chunks)?;
-    for (index, hours) in Window::ROLLING.iter().filter_map(|window| window.hours()).enumerate() {
+    for window in Window::ROLLING {
+        let Some(hours) = window.hours() else { continue };
         let start = before.map_or(hour, |before| hour.max(before + hours));
         let end = after.map_or(hour + hours, |after| after.min(hour + hours));
         if start >= end {
             continue;
         }
         let mut mark = |counter, from, to| {
-            changes.push((from, Field::window(counter, index), 1));
-            changes.push((to, Field::window(counter, index), -1));
+            changes.push((from, Field::window(counter, window), 1));
+            changes.push((to, Field::window(counter, window), -1));
         };
         mark(Counter::Preceding, start + hours, end + hours);
         for (from, to) in active(list, start - hours, end - hours, hours, chunks)? {
@@ -101,10 +102,10 @@ mod tests {
                 let entry = Entry { placed_at: Timestamp::from_ms(hour * HOUR_MS), order: (order as u64).into() };
                 list.insert(owner, entry, &mut None_).expect("in memory");
             }
-            for (index, n) in [24i64, 168].into_iter().enumerate() {
+            for (window, n) in [(Window::H24, 24i64), (Window::D7, 168)] {
                 let active = |at: i64| hours.iter().any(|hour| at - n < hour * scale && hour * scale <= at);
                 let sum = |counter, at: i64| -> i128 {
-                    let field = Field::window(counter, index);
+                    let field = Field::window(counter, window);
                     sums.range((field, i64::MIN)..=(field, at)).map(|entry| *entry.1).sum()
                 };
                 for at in (0..60 * scale + 3 * n).step_by(scale as usize) {

@@ -23,7 +23,7 @@ pub struct ReturnDoc {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Status {
     at: Timestamp,
-    status: ReturnStatus,
+    state: ReturnStatus,
     delivered: Timestamp,
 }
 
@@ -75,7 +75,7 @@ impl ReturnDoc {
 
     /// Joins a snapshot.
     pub fn merge(&mut self, version: Version, delivered: Timestamp, shown: &ReturnSnapshot) {
-        note(&mut self.statuses, Status { at: shown.at, status: shown.status, delivered });
+        note(&mut self.statuses, Status { at: shown.at, state: shown.status, delivered });
         for line in &shown.lines {
             note(&mut self.seen, SeenLine { line: line.id.clone(), at: shown.at, delivered });
             let copy = Copy { version, delivered, item: line.clone() };
@@ -115,9 +115,9 @@ impl ReturnDoc {
         // Sorted by instant, then by the order of a return's life.
         let known: Vec<_> = self.statuses.iter().filter(|status| status.at <= at).collect();
         let latest = known.last()?;
-        let run = known.iter().rev().take_while(|status| status.status == latest.status);
+        let run = known.iter().rev().take_while(|status| status.state == latest.state);
         let closed_at = run.last().map_or(latest.at, |status| status.at);
-        Some(Standing { status: latest.status, closed_at })
+        Some(Standing { status: latest.state, closed_at })
     }
 
     /// Its lines at `at`.
@@ -131,15 +131,16 @@ impl ReturnDoc {
                     && removal.at > copy.version.at
             });
             let removed: u64 = removed.map(|removal| u64::from(removal.removed.quantity)).sum();
-            let left = u64::from(copy.item.quantity).saturating_sub(removed);
-            Some(StandingLine { line: &copy.item, first_seen, quantity: left as u32 })
+            let removed = u32::try_from(removed).unwrap_or(u32::MAX);
+            let quantity = copy.item.quantity.saturating_sub(removed);
+            Some(StandingLine { line: &copy.item, first_seen, quantity })
         })
     }
 }
 
 impl Carried for Status {
     fn same(&self, other: &Self) -> bool {
-        (self.at, self.status) == (other.at, other.status)
+        (self.at, self.state) == (other.at, other.state)
     }
 
     fn delivered(&mut self) -> &mut Timestamp {

@@ -239,8 +239,8 @@ impl Work<'_> {
             let starts = |at| self.keys.instant(Kind::Started, at, Kind::Checkout, id);
             let gone = was.map(|was| (starts(was.started_at), None));
             let come = is.map(|is| {
-                let completed = is.completed_at.map(|at| at.ms().to_be_bytes().to_vec());
-                (starts(is.started_at), Some(completed.unwrap_or_default()))
+                let end = is.completed_at.map(|at| at.ms().to_be_bytes().to_vec());
+                (starts(is.started_at), Some(end.unwrap_or_default()))
             });
             self.index.extend(gone.into_iter().chain(come));
         }

@@ -53,17 +53,17 @@ impl HourSums {
         if at > self.hour {
             return;
         }
-        for (index, window) in Window::ROLLING.into_iter().enumerate() {
+        for window in Window::ROLLING {
             let inside = window.hours().is_some_and(|hours| at > self.hour - hours);
             for (field, amount) in bucket.iter() {
                 let counter = field.counter();
                 let difference =
                     counter == Counter::Preceding as u32 || counter == Counter::Both as u32;
                 // Differences add up from the beginning, everything else within the window.
-                let own = field == Field::window(Counter::Preceding, index)
-                    || field == Field::window(Counter::Both, index);
+                let own = field == Field::window(Counter::Preceding, window)
+                    || field == Field::window(Counter::Both, window);
                 if (difference && own) || (!difference && inside) {
-                    self.windows[index].add(field, amount);
+                    self.windows[window as usize].add(field, amount);
                 }
             }
         }
@@ -112,14 +112,13 @@ pub fn answer(
 }
 
 fn figures_of(sums: &HourSums, window: Window) -> Figures {
-    let index = window as usize;
-    let sums = &sums.windows[index];
+    let sums = &sums.windows[window as usize];
     Figures {
         customers: sums.get(Field::plain(Counter::Latest)),
         repeat: sums.get(Field::plain(Counter::SecondLatest)),
         returning: sums.get(Field::plain(Counter::LatestRepeat)),
-        preceding: sums.get(Field::window(Counter::Preceding, index)),
-        both: sums.get(Field::window(Counter::Both, index)),
+        preceding: sums.get(Field::window(Counter::Preceding, window)),
+        both: sums.get(Field::window(Counter::Both, window)),
         sums: sums.clone(),
         ..Figures::default()
     }
@@ -180,7 +179,9 @@ fn take_back(
     for (kind, id) in later {
         if *kind == Kind::Checkout as u8 {
             let Some(doc) = reader.checkout(id)? else { continue };
-            let by = |at| doc.standing(at).map(|standing| standing.bookings()).unwrap_or_default();
+            let by = |at| {
+                doc.standing(at).map(crate::fold::checkout::Standing::bookings).unwrap_or_default()
+            };
             replace(figures, &by(Timestamp::MAX), &by(now), now);
             continue;
         }
@@ -228,22 +229,22 @@ fn stand_back(figures: &mut [Figures], entries: &[Entry], now: Timestamp) {
     for (entries, sign) in [(entries, -1), (&entries[..known], 1)] {
         for (window, figures) in Window::EVERY.iter().zip(&mut *figures) {
             let stand = Standing::of(entries, *window, now.hour());
-            figures.customers += sign * i128::from(stand.customer);
-            figures.repeat += sign * i128::from(stand.repeat);
-            figures.returning += sign * i128::from(stand.returning);
-            figures.preceding += sign * i128::from(stand.preceding);
-            figures.both += sign * i128::from(stand.both);
+            figures.customers += sign * stand.customer;
+            figures.repeat += sign * stand.repeat;
+            figures.returning += sign * stand.returning;
+            figures.preceding += sign * stand.preceding;
+            figures.both += sign * stand.both;
         }
     }
 }
 
-/// How the histograms see a customer in a window that ends with an hour.
+/// How the histograms see a customer in a window that ends with an hour: 1 or 0 each.
 struct Standing {
-    customer: bool,
-    repeat: bool,
-    returning: bool,
-    preceding: bool,
-    both: bool,
+    customer: i128,
+    repeat: i128,
+    returning: i128,
+    preceding: i128,
+    both: i128,
 }
 
 impl Standing {
@@ -251,8 +252,8 @@ impl Standing {
         let mut latest = entries.iter().rev().map(|entry| entry.placed_at.hour());
         let (latest, second) = (latest.next(), latest.next());
         let Some(hours) = window.hours() else {
-            let (customer, repeat) = (latest.is_some(), second.is_some());
-            return Self { customer, repeat, returning: repeat, preceding: false, both: false };
+            let (customer, repeat) = (latest.is_some().into(), second.is_some().into());
+            return Self { customer, repeat, returning: repeat, preceding: 0, both: 0 };
         };
         let inside = |at: Option<i64>| at.is_some_and(|at| hour - hours < at && at <= hour);
         let active = |to: i64| {
@@ -260,11 +261,11 @@ impl Standing {
         };
         let preceding = active(hour - hours);
         Self {
-            customer: inside(latest),
-            repeat: inside(second),
-            returning: inside(latest) && second.is_some(),
-            preceding,
-            both: preceding && active(hour),
+            customer: inside(latest).into(),
+            repeat: inside(second).into(),
+            returning: (inside(latest) && second.is_some()).into(),
+            preceding: preceding.into(),
+            both: (preceding && active(hour)).into(),
         }
     }
 }

@@ -64,7 +64,7 @@ impl Kpi {
     }
 }
 
-#[expect(clippy::ref_option, reason = "serde passes a reference")]
+#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
 fn code<S: serde::Serializer>(
     currency: &Option<Currency>,
     serializer: S,
