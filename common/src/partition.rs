@@ -39,7 +39,7 @@ mod tests {
     #[test]
     fn equals_kafkas_murmur2() {
         let check = |text: &str, hash: i32| {
-            assert_eq!(murmur2(text.as_bytes()).cast_signed(), hash, "{text}")
+            assert_eq!(murmur2(text.as_bytes()).cast_signed(), hash, "{text}");
         };
         check("21", -973_932_308);
         check("foobar", -790_332_482);

@@ -91,7 +91,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(400))]
         /// Prefix sums of the changes equal the definition, hour by hour.
         #[test]
-        fn sums_equal_the_definition(hours in prop::collection::vec(0i64..60, 1..9), scale in prop::sample::select(vec![1i64, 5, 12, 100])) {
+        fn sums_equal_the_definition(hours in prop::collection::vec(0i64..60, 1..9), scale in prop::sample::select(vec![1i64, 5, 12])) {
             let owner = CustomerKey::from_bytes([1; 16]);
             let (mut list, mut sums) = (OrderList::default(), BTreeMap::<(Field, i64), i128>::new());
             for (order, hour) in hours.iter().enumerate() {
@@ -108,7 +108,7 @@ mod tests {
                     let field = Field::window(counter, window);
                     sums.range((field, i64::MIN)..=(field, at)).map(|entry| *entry.1).sum()
                 };
-                for at in (0..60 * scale + 3 * n).step_by(scale as usize) {
+                for at in (0..60 + 3 * n).map(|step| step * scale) {
                     prop_assert_eq!(sum(Counter::Preceding, at), i128::from(active(at - n)));
                     prop_assert_eq!(sum(Counter::Both, at), i128::from(active(at) && active(at - n)));
                 }

@@ -17,7 +17,7 @@ fn redelivered(events: &[Event], seed: u64) -> Vec<Vec<Event>> {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        (state % below.max(1) as u64) as usize
+        usize::try_from(state % below.max(1) as u64).expect("below a length")
     };
     let mut again: Vec<Event> = events.to_vec();
     for _ in 0..next(events.len() + 1) {

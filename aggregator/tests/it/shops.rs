@@ -43,7 +43,8 @@ fn event(
 
 /// An order is placed once; its snapshots differ in everything else.
 fn placed_at(order: u64) -> Timestamp {
-    Timestamp::from_ms((order as i64 * 97 % 700) * DAY_MS / 2 + order as i64 % 3)
+    let order = order.cast_signed();
+    Timestamp::from_ms((order * 97 % 700) * DAY_MS / 2 + order % 3)
 }
 
 fn line() -> impl Strategy<Value = Line> {

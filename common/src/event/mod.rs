@@ -4,6 +4,8 @@
 //! text, money in minor units, instants in milliseconds. Field names are part of the wire format;
 //! golden files under `common/testdata/events` hold every schema number that was ever written.
 
+#[cfg(test)]
+mod golden;
 mod order;
 mod others;
 mod wire;
