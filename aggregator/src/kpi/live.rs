@@ -25,19 +25,25 @@ use crate::window::{Asked, Span, Window};
 pub(super) const HORIZON_MS: i64 = DAY_MS;
 
 /// The sums of every window at an hour, as the buckets have them.
+///
+/// Windows lie within each other, so a bucket is added once, to the innermost window that holds it.
 #[derive(Clone, Debug, Default)]
 pub struct HourSums {
     /// The hour that is the last of every window.
     pub hour: i64,
-    windows: [Sums; 6],
+    /// What each rolling window holds beyond the next smaller one.
+    rings: [Sums; 5],
+    /// Difference counters, which add up from the beginning.
+    differences: Sums,
+    /// Everything, the future too.
+    totals: Sums,
 }
 
 impl HourSums {
     /// Adds the buckets of a shop up.
     pub fn read(reader: &ShopReader<'_>, totals: &Sums, hour: i64) -> Result<Self, StoreError> {
-        let mut sums = Self { hour, ..Self::default() };
+        let mut sums = Self { hour, totals: totals.clone(), ..Self::default() };
         reader.buckets(Kind::Hour, i64::MIN, hour, |at, bucket| sums.add(at, bucket))?;
-        sums.windows[Window::All as usize] = totals.clone();
         Ok(sums)
     }
 
@@ -46,26 +52,40 @@ impl HourSums {
         for (hour, bucket) in &counted.hours {
             self.add(*hour, bucket);
         }
-        self.windows[Window::All as usize].add_all(&counted.totals);
+        self.totals.add_all(&counted.totals);
     }
 
     fn add(&mut self, at: i64, bucket: &Sums) {
         if at > self.hour {
             return;
         }
-        for window in Window::ROLLING {
-            let inside = window.hours().is_some_and(|hours| at > self.hour - hours);
-            for (field, amount) in bucket.iter() {
-                let counter = field.counter();
-                let difference =
-                    counter == Counter::Preceding as u32 || counter == Counter::Both as u32;
-                // Differences add up from the beginning, everything else within the window.
-                let own = field == Field::window(Counter::Preceding, window)
-                    || field == Field::window(Counter::Both, window);
-                if (difference && own) || (!difference && inside) {
-                    self.windows[window as usize].add(field, amount);
-                }
+        let holds = |window: &Window| window.hours().is_some_and(|hours| at > self.hour - hours);
+        let ring = Window::ROLLING.iter().position(holds);
+        for (field, amount) in bucket.iter() {
+            let counter = field.counter();
+            if counter == Counter::Preceding as u32 || counter == Counter::Both as u32 {
+                self.differences.add(field, amount);
+            } else if let Some(ring) = ring {
+                self.rings[ring].add(field, amount);
             }
+        }
+    }
+
+    fn figures(&self, window: Window) -> Figures {
+        let mut sums = Sums::default();
+        if window == Window::All {
+            sums.add_all(&self.totals);
+        } else {
+            self.rings[..=window as usize].iter().for_each(|ring| sums.add_all(ring));
+        }
+        Figures {
+            customers: sums.get(Field::plain(Counter::Latest)),
+            repeat: sums.get(Field::plain(Counter::SecondLatest)),
+            returning: sums.get(Field::plain(Counter::LatestRepeat)),
+            preceding: self.differences.get(Field::window(Counter::Preceding, window)),
+            both: self.differences.get(Field::window(Counter::Both, window)),
+            sums,
+            ..Figures::default()
         }
     }
 }
@@ -87,7 +107,7 @@ pub fn answer(
         whole.lifespan_years = lifespan()?;
     }
     let mut figures: Vec<Figures> =
-        Window::EVERY.iter().map(|window| figures_of(sums, *window)).collect();
+        Window::EVERY.iter().map(|window| sums.figures(*window)).collect();
     let later = reader.later_than(now)?;
     if !later.is_empty() {
         take_back(reader, &later, &mut figures, setting, now)?;
@@ -109,19 +129,6 @@ pub fn answer(
         whole,
         at: now,
     })
-}
-
-fn figures_of(sums: &HourSums, window: Window) -> Figures {
-    let sums = &sums.windows[window as usize];
-    Figures {
-        customers: sums.get(Field::plain(Counter::Latest)),
-        repeat: sums.get(Field::plain(Counter::SecondLatest)),
-        returning: sums.get(Field::plain(Counter::LatestRepeat)),
-        preceding: sums.get(Field::window(Counter::Preceding, window)),
-        both: sums.get(Field::window(Counter::Both, window)),
-        sums: sums.clone(),
-        ..Figures::default()
-    }
 }
 
 /// Young checkouts are neither completed nor abandoned for the abandonment figure: those of the last
