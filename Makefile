@@ -1,0 +1,51 @@
+# The commands of this repository; `make` alone lists them. CARGO_TARGET_DIR is honoured: all builds
+# and the tests' tools go there. Every check uses the dev profile with the same features and flags, so
+# that they share one build.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench soak fuzz clean setup toolchain
+
+export PATH := $(shell deploy/dev/setup.sh path):$(PATH)
+
+NEXTEST_PROFILE ?= $(if $(CI),ci,default)
+KILL_ROUNDS ?= 1000
+FUZZ_SECONDS ?= 60
+
+help: ## lists these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: toolchain ## builds the release binary and runs the demo: simulated shops, live page, figures
+	@cargo run --release --locked -p tallyhook -- demo
+
+test: lint ## sets up what the tests need and runs every check and test
+	cargo nextest run --locked --workspace --profile $(NEXTEST_PROFILE)
+	cargo test --locked --workspace --doc
+
+lint: setup ## checks formatting, lints, licences and the boundaries of the crates
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo fetch --locked
+	cargo deny --offline --locked check --hide-inclusion-graph -A unused-wrapper bans licenses sources
+
+bench: toolchain ## measures; docs/PERFORMANCE.md says what and how
+	cargo bench --locked --workspace
+
+soak: setup ## kills the program again and again under load (KILL_ROUNDS=1000)
+	TALLYHOOK_TEST_KILL_ROUNDS=$(KILL_ROUNDS) cargo nextest run --locked --workspace --profile soak -E 'test(kill)'
+
+fuzz: toolchain ## feeds the parsers random bytes (FUZZ_SECONDS=60 each)
+	@if [ ! -d common/fuzz ]; then echo "fuzz: not there yet (no common/fuzz)"; exit 0; fi; \
+	command -v cargo-fuzz >/dev/null || { echo "fuzz: cargo-fuzz is missing: cargo install --locked cargo-fuzz"; exit 1; }; \
+	cd common && for target in $$(cargo fuzz list); do \
+		RUSTC_BOOTSTRAP=1 cargo fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	done
+
+clean: ## removes everything built, the tests' tools included
+	cargo clean
+
+setup:
+	@deploy/dev/setup.sh tests
+
+toolchain:
+	@deploy/dev/setup.sh toolchain

