@@ -1,0 +1,124 @@
+//! What the admin listener answers besides the API: the commands that need the data directory while
+//! an instance holds it. Behind the same token.
+
+mod dump;
+mod import;
+mod letters;
+mod rebuild;
+
+use std::sync::Arc;
+
+use actix_web::http::header::{HOST, ORIGIN};
+use actix_web::web::{self, Data, PayloadConfig, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use aggregator::api::Problem;
+use aggregator::fold::shop::ShopSettings;
+use common::config::{Config, PseudonymKey};
+use common::customer::Pseudonymizer;
+use common::log::Log;
+use common::log::file::FileLog;
+use ingest::dead_letter::DeadLetterDir;
+use ingest::receiver::Receiver;
+use tokio::sync::Semaphore;
+
+use crate::log_view::Health;
+use crate::node::Node;
+use crate::node::layout::Layout;
+
+/// The longest body of an import.
+const MAX_IMPORT_BYTES: usize = 8 << 20;
+
+/// What the routes work on.
+pub struct Admin {
+    config: Config,
+    layout: Layout,
+    key: PseudonymKey,
+    pseudonyms: Pseudonymizer,
+    settings: Arc<ShopSettings>,
+    log: Log,
+    receiver: Arc<Receiver>,
+    letters: DeadLetterDir,
+    /// One at a time: each reads the whole log.
+    whole_log: Semaphore,
+}
+
+impl Admin {
+    /// Of a running node.
+    pub fn new(node: &Node, receiver: Arc<Receiver>, letters: DeadLetterDir) -> Self {
+        Self {
+            config: node.config.clone(),
+            layout: node.layout.clone(),
+            key: node.key.clone(),
+            pseudonyms: node.pseudonyms(),
+            settings: node.settings.clone(),
+            log: node.log.clone(),
+            receiver,
+            letters,
+            whole_log: Semaphore::new(1),
+        }
+    }
+
+    /// The log as files, which is what an embedded instance has.
+    fn file_log(&self) -> Result<FileLog, Problem> {
+        match &self.log {
+            Log::File(log) => Ok(log.clone()),
+            Log::Memory(_) => Err(Problem::NotFound("this log is no file".to_owned())),
+        }
+    }
+}
+
+/// Adds the routes.
+pub fn configure(config: &mut ServiceConfig, admin: Data<Admin>) {
+    config
+        .app_data(admin)
+        .service(
+            web::resource("/v1/import")
+                .app_data(PayloadConfig::new(MAX_IMPORT_BYTES))
+                .route(web::post().to(import::import)),
+        )
+        .route("/v1/dead-letters", web::get().to(letters::list))
+        .route("/v1/dead-letters/{id}", web::get().to(letters::show))
+        .route("/v1/dead-letters/{id}/retry", web::post().to(letters::retry))
+        .route("/v1/log/verify", web::get().to(verify))
+        .route("/v1/log/dump", web::get().to(dump::dump))
+        .route("/v1/rebuild", web::post().to(rebuild::rebuild));
+}
+
+/// `GET /v1/log/verify`.
+async fn verify(admin: Data<Admin>) -> Result<HttpResponse, Problem> {
+    let _turn = turn(&admin)?;
+    let log = admin.file_log()?;
+    let report = web::block(move || log.verify()).await?.map_err(|error| failed(&error))?;
+    Ok(HttpResponse::Ok().json(Health::from(report)))
+}
+
+/// Refuses what a page of another site made a browser send: on a loopback address there may be no
+/// token that would stop it.
+fn same_origin(request: &HttpRequest) -> Result<(), Problem> {
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let Some(origin) = header(ORIGIN) else { return Ok(()) };
+    let host = origin.split_once("://").map_or(origin, |(_, host)| host);
+    if header(HOST) == Some(host) {
+        return Ok(());
+    }
+    Err(Problem::BadRequest("another site's page may not do this".to_owned()))
+}
+
+/// The turn to read the whole log.
+fn turn(admin: &Admin) -> Result<tokio::sync::SemaphorePermit<'_>, Problem> {
+    let busy = |_| Problem::Unavailable("the whole log is being read already; retry later".into());
+    admin.whole_log.try_acquire().map_err(busy)
+}
+
+/// A failure whose cause is for the process's log.
+fn failed(error: &dyn std::error::Error) -> Problem {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    tracing::error!(error = text, "an admin request failed");
+    Problem::Unavailable(text)
+}

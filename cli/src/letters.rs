@@ -1,0 +1,130 @@
+//! Dead letters as commands and the admin API show them.
+
+use common::shop::ShopDomain;
+use ingest::dead_letter::{DeadLetterDir, Envelope, KeepError, LetterId};
+use ingest::receiver::{Receiver, Retried, RetryError};
+use serde::{Deserialize, Serialize};
+
+/// All letters.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Letters {
+    /// The oldest first.
+    pub dead_letters: Vec<Letter>,
+}
+
+/// A letter.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Letter {
+    /// Its id.
+    pub id: String,
+    /// When it was taken.
+    pub received_at: String,
+    /// The configured source.
+    pub source: Option<String>,
+    /// The topic, as sent.
+    pub topic: Option<String>,
+    /// The shop, as sent.
+    pub shop: Option<String>,
+    /// The platform's delivery id.
+    pub delivery_id: Option<String>,
+    /// The reason's name.
+    pub reason: String,
+    /// What is wrong, in words.
+    pub detail: String,
+    /// Bytes on disk; of a shown letter, bytes of its body.
+    pub size_bytes: u64,
+    /// The body, of a shown letter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+}
+
+/// What a retry came to.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Retry {
+    /// The letter.
+    pub id: String,
+    /// Whether the letter is gone.
+    pub done: bool,
+    /// Events that are durable now.
+    pub events: usize,
+    /// In words.
+    pub detail: String,
+}
+
+/// All letters of a directory.
+pub fn list(letters: &DeadLetterDir) -> Result<Letters, KeepError> {
+    let summaries = letters.list()?.into_iter();
+    let dead_letters =
+        summaries.map(|summary| row(&summary.id, summary.envelope, summary.size_bytes));
+    Ok(Letters { dead_letters: dead_letters.collect() })
+}
+
+/// A letter with its body; `None` if there is none of that id.
+pub fn show(letters: &DeadLetterDir, id: &LetterId) -> Result<Option<Letter>, KeepError> {
+    let Some(letter) = letters.show(id)? else { return Ok(None) };
+    let size_bytes = letter.body.len() as u64;
+    let body = String::from_utf8_lossy(&letter.body).into_owned();
+    Ok(Some(Letter { body: Some(body), ..row(id, Some(letter.envelope), size_bytes) }))
+}
+
+/// Why a letter was not retried.
+#[derive(Debug)]
+pub enum RetryFailure {
+    /// There is none of that id.
+    Unknown,
+    /// The letters could not be read or changed.
+    Letters(KeepError),
+    /// The retry did not take place.
+    Retry(RetryError),
+}
+
+impl std::fmt::Display for RetryFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unknown => f.write_str("there is no dead letter of this id"),
+            Self::Letters(error) => error.fmt(f),
+            Self::Retry(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for RetryFailure {}
+
+/// Translates a letter anew, and removes it once that is of no more use.
+pub async fn retry(
+    receiver: &Receiver,
+    letters: &DeadLetterDir,
+    id: &LetterId,
+    shop: Option<&ShopDomain>,
+) -> Result<Retry, RetryFailure> {
+    let letter = letters.show(id).map_err(RetryFailure::Letters)?.ok_or(RetryFailure::Unknown)?;
+    let retried = receiver.retry(&letter, shop).await.map_err(RetryFailure::Retry)?;
+    let (done, events, detail) = match retried {
+        Retried::Appended(events) => (true, events, format!("{events} events are in the log")),
+        Retried::Ignored(why) => (true, 0, why.to_owned()),
+        Retried::StillDead(reason) => (false, 0, reason.to_string()),
+    };
+    if done {
+        letters.remove(id).map_err(RetryFailure::Letters)?;
+    }
+    Ok(Retry { id: id.to_string(), done, events, detail })
+}
+
+fn row(id: &LetterId, envelope: Option<Envelope>, size_bytes: u64) -> Letter {
+    let (reason, detail) = match &envelope {
+        Some(envelope) => (envelope.reason.label().to_owned(), envelope.reason.to_string()),
+        None => ("sealed".to_owned(), "damaged, or sealed with another pseudonym key".to_owned()),
+    };
+    Letter {
+        id: id.to_string(),
+        received_at: id.received_at().to_string(),
+        source: envelope.as_ref().map(|envelope| envelope.source.clone()),
+        topic: envelope.as_ref().and_then(|envelope| envelope.topic.clone()),
+        shop: envelope.as_ref().and_then(|envelope| envelope.shop.clone()),
+        delivery_id: envelope.and_then(|envelope| envelope.delivery_id),
+        reason,
+        detail,
+        size_bytes,
+        body: None,
+    }
+}

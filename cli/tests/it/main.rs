@@ -1,0 +1,16 @@
+//! The program from its outside: the real binary on loopback, spoken to over HTTP and its commands.
+
+mod api;
+mod cli;
+mod commands;
+mod documents;
+mod drain;
+mod fixtures;
+mod kill;
+mod metrics;
+mod must_reproduce;
+mod online_retail;
+mod rolling;
+mod signatures;
+mod simulate;
+mod support;

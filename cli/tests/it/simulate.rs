@@ -1,0 +1,98 @@
+//! `simulate` against `serve`: a year of two shops with everything that goes wrong on the way, and
+//! every figure that results against books kept over the deliveries that were acknowledged.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::support::{Home, SECRET};
+
+/// Estimates may differ in the last digits of floating-point sums.
+const TOLERANCE: f64 = 1e-7;
+
+/// What names a KPI.
+fn key(row: &Value) -> String {
+    let field = |name: &str| row[name].as_str().unwrap_or("-").to_owned();
+    ["window", "kpi", "basis", "currency", "reason"].map(field).join(" ")
+}
+
+fn by_key(rows: &Value) -> BTreeMap<String, Value> {
+    let rows = rows.as_array().expect("KPIs");
+    let map: BTreeMap<String, Value> = rows.iter().map(|row| (key(row), row.clone())).collect();
+    assert_eq!(map.len(), rows.len(), "a KPI twice");
+    map
+}
+
+/// Whether a KPI is a sum of floating-point numbers.
+fn is_estimate(key: &str) -> bool {
+    key.contains(" customer_lifespan ") || key.contains(" formula ")
+}
+
+fn assert_same(key: &str, found: &Value, truth: &Value) {
+    for field in ["value", "numerator", "denominator", "unit", "from", "to"] {
+        let (found, truth) = (&found[field], &truth[field]);
+        let number = |value: &Value| value.as_str().and_then(|text| text.parse::<f64>().ok());
+        match (number(found), number(truth)) {
+            (Some(found), Some(truth)) if field == "value" && is_estimate(key) => {
+                let near = (found - truth).abs() <= TOLERANCE * truth.abs().max(1.0);
+                assert!(near, "{key}: {found} instead of {truth}");
+            }
+            (_, _) => assert_eq!(found, truth, "{field} of {key}"),
+        }
+    }
+}
+
+#[test]
+fn every_figure_equals_the_books() {
+    let home = Home::new();
+    let server = home.serve();
+    let file = home.path("truth.json");
+    let url = format!("{}/webhooks/shopify", server.public);
+    home.stdout(&[
+        "simulate",
+        "--url",
+        &url,
+        "--secret",
+        SECRET,
+        "--shops",
+        "2",
+        "--orders",
+        "300",
+        "--seed",
+        "20",
+        "--faults",
+        "dup,reorder,late,retry",
+        "--truth",
+        file.to_str().expect("text"),
+    ]);
+    server.settle();
+    let truth = std::fs::read_to_string(file).expect("the truth");
+    let truth: Value = serde_json::from_str(&truth).expect("json");
+    assert!(truth["acked"].as_u64().is_some_and(|acked| acked > 600), "{}", truth["acked"]);
+    for nothing in ["refused", "unknown"] {
+        assert_eq!(truth[nothing], serde_json::json!([]), "{nothing}");
+    }
+    assert_eq!(truth["seed"], 20);
+
+    let as_of = truth["as_of"].as_str().expect("an instant");
+    let shops = truth["shops"].as_object().expect("shops");
+    assert_eq!(shops.len(), 2);
+    for (shop, rows) in shops {
+        let truth = by_key(rows);
+        let kpis = server.kpis(shop, Some(as_of));
+        let found = by_key(&kpis.rows().to_vec().into());
+        assert_eq!(found.keys().collect::<Vec<_>>(), truth.keys().collect::<Vec<_>>(), "{shop}");
+        for (key, truth) in &truth {
+            assert_same(key, &found[key], truth);
+        }
+        // A truth of nothing would prove nothing.
+        for count in ["orders", "repeat_customers", "returned_units all", "units_sold"] {
+            assert!(kpis.count("all", count) > 10, "{count} of {shop}");
+        }
+        assert!(kpis.number("all", "reversals") > 0.0, "{shop}");
+        assert!(kpis.number("all", "checkout_completion_ratio") > 0.0, "{shop}");
+    }
+    let digest = server.json("/v1/digest")["digest"].clone();
+    server.stop();
+    assert_eq!(home.assert_rebuilds(), digest);
+}

@@ -1,0 +1,43 @@
+//! What the tests share.
+
+mod client;
+mod home;
+mod kpis;
+mod server;
+mod shopify;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+pub use client::{Client, Delivery, Reply, SECRET, hex, mac, sign};
+pub use home::Home;
+pub use kpis::Kpis;
+pub use server::Server;
+pub use shopify::{Clock, deliveries, line, order, with};
+
+/// The directory of the golden files.
+pub fn testdata() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../common/testdata")
+}
+
+/// The text of a golden file; one that ends in `.gz` is unpacked.
+pub fn golden(path: &str) -> String {
+    let path = testdata().join(path);
+    let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    if path.extension().is_none_or(|extension| extension != "gz") {
+        return String::from_utf8(bytes).expect("text");
+    }
+    let mut text = String::new();
+    let mut unpacked = flate2::read::MultiGzDecoder::new(&*bytes);
+    std::io::Read::read_to_string(&mut unpacked, &mut text).expect("a packed text");
+    text
+}
+
+/// Waits until `done` says so; panics with `what` after `timeout`.
+pub fn wait_until(what: &str, timeout: Duration, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + timeout;
+    while !done() {
+        assert!(Instant::now() < deadline, "waited {timeout:?} for: {what}");
+        std::thread::sleep(Duration::from_millis(3));
+    }
+}
