@@ -6,9 +6,6 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// The most documents of a kind that are kept between batches.
-const KEPT: usize = 40_000;
-
 /// Documents of one kind by state key.
 #[derive(Debug)]
 pub struct Docs<T> {
@@ -74,16 +71,16 @@ impl<T: Serialize + DeserializeOwned> Docs<T> {
         Ok(())
     }
 
-    /// Forgets what need not be kept.
-    pub fn trim(&mut self) {
-        if self.slots.len() > KEPT {
-            self.slots.clear();
-        }
+    /// Documents in hand.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len()
     }
 
-    /// Forgets everything.
-    pub fn clear(&mut self) {
-        self.slots.clear();
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
     }
 }
 

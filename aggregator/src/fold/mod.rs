@@ -43,6 +43,9 @@ use work::{Caches, Work};
 /// The fold's version: a state of another version is built anew.
 pub const FOLD_VERSION: u32 = 1;
 
+/// The most documents that are kept in memory between batches, over all partitions.
+const KEPT: usize = 50_000;
+
 /// Folds the events of partitions into a store.
 pub struct Folder<S> {
     store: Arc<S>,
@@ -203,8 +206,8 @@ impl<S: Store> Folder<S> {
         let committed = self.store.commit(Commit { partition, base, end, writes });
         match committed {
             Ok(Committed::Done) => {
-                if let Some(caches) = self.caches.get_mut(&partition) {
-                    caches.trim();
+                if self.caches.values().map(Caches::len).sum::<usize>() > KEPT {
+                    self.caches.clear();
                 }
             }
             // What is in hand no longer is what the store holds.

@@ -285,14 +285,14 @@ impl Caches {
         self.buckets.flush(writes)
     }
 
-    /// Forgets what need not be kept.
-    pub(super) fn trim(&mut self) {
-        self.orders.trim();
-        self.customers.trim();
-        self.chunks.trim();
-        self.checkouts.trim();
-        self.returns.trim();
-        self.shops.trim();
-        self.buckets.trim();
+    /// Documents in hand.
+    pub(super) fn len(&self) -> usize {
+        self.orders.len()
+            + self.customers.len()
+            + self.chunks.len()
+            + self.checkouts.len()
+            + self.returns.len()
+            + self.shops.len()
+            + self.buckets.len()
     }
 }
