@@ -17,7 +17,7 @@ use crate::fold::FOLD_VERSION;
 use crate::fold::book::{Terms, book};
 use crate::fold::digest::{self, Digest};
 use crate::fold::field::{Counter, Field};
-use crate::fold::shop::ShopSettings;
+use crate::fold::shop::{ShopDoc, ShopSettings};
 use crate::kpi::figures::Answer;
 use crate::kpi::number::money;
 use crate::kpi::reader::{ReadError, ShopReader, shops};
@@ -220,9 +220,7 @@ impl<S: Store> Query<S> {
 
     fn shop_row(&self, shop: &ShopDomain) -> Result<ShopRow, ReadError> {
         let setting = self.settings.of(shop);
-        let snapshot = self.store.snapshot()?;
-        let reader = ShopReader::new(&*snapshot, self.partition(shop), shop);
-        let doc = reader.shop()?.unwrap_or_default();
+        let doc = self.shop_doc(shop)?;
         let answer = self.answer(shop, &[], Asked::Live { now: self.now() })?;
         let currencies = answer.whole.currencies.iter().map(ToString::to_string).collect();
         Ok(ShopRow {
@@ -235,11 +233,11 @@ impl<S: Store> Query<S> {
         })
     }
 
-    /// The greatest version instant of a shop's events.
-    pub fn last_event_at(&self, shop: &ShopDomain) -> Result<Option<Timestamp>, StoreError> {
+    /// What is known of a shop as a whole.
+    pub fn shop_doc(&self, shop: &ShopDomain) -> Result<ShopDoc, StoreError> {
         let snapshot = self.store.snapshot()?;
         let reader = ShopReader::new(&*snapshot, self.partition(shop), shop);
-        Ok(reader.shop()?.and_then(|doc| doc.last_event_at))
+        Ok(reader.shop()?.unwrap_or_default())
     }
 
     /// A customer by any of its keys.

@@ -70,18 +70,19 @@ fn gather<S: Store>(query: &Query<S>) -> Result<Gathered, Problem> {
     let tracked = shops.len();
     let mut sized = Vec::with_capacity(tracked);
     for shop in shops {
-        let now = query.now();
-        let answer = query.answer(&shop, &Window::EVERY, Asked::Live { now })?;
-        sized.push((answer.all.sums.total(Counter::Orders), shop, answer, now));
+        let totals = query.shop_doc(&shop)?.totals;
+        sized.push((totals.total(Counter::Orders), shop));
     }
     sized.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     sized.truncate(MOST_SHOPS);
     let exported = sized.len();
-    for (_, shop, answer, now) in sized {
-        for row in crate::kpi::catalogue::kpis(&answer, Asked::Live { now }) {
+    for (_, shop) in sized {
+        let asked = Asked::Live { now: query.now() };
+        let answer = query.answer(&shop, &Window::EVERY, asked)?;
+        for row in crate::kpi::catalogue::kpis(&answer, asked) {
             gauges.set(shop.as_str(), &row);
         }
-        if let Some(last) = query.last_event_at(&shop)? {
+        if let Some(last) = query.shop_doc(&shop)?.last_event_at {
             gauges.last_event.with_label_values(&[shop.as_str()]).set(last.ms() as f64 / 1000.0);
         }
     }

@@ -116,7 +116,7 @@ impl<'a> Book<'a> {
     }
 
     fn latest(&self) -> Option<Timestamp> {
-        let refunds = self.doc.refunds.iter().map(|copy| copy.item.at);
+        let refunds = greatest(&self.doc.refunds, |refund| &refund.id).map(|copy| copy.item.at);
         let returns = self.doc.returns.iter().filter_map(super::returns::ReturnDoc::latest_instant);
         let additions = self.additions.iter().map(|addition| addition.at);
         let own = std::iter::once(self.last.placed_at).chain(self.last.cancelled_at);
@@ -322,7 +322,8 @@ fn in_named_currency(refund: &Refund, paid: &Paid, fallback: Currency) -> (Curre
 fn book_unknown(doc: &OrderDoc, terms: Terms) -> Booked {
     let mut booked = Booked::default();
     let returns = doc.returns.iter().filter_map(super::returns::ReturnDoc::latest_instant);
-    booked.latest = doc.refunds.iter().map(|copy| copy.item.at).chain(returns).max();
+    let refunds = greatest(&doc.refunds, |refund| &refund.id).map(|copy| copy.item.at);
+    booked.latest = refunds.chain(returns).max();
     let mut put = |at, field, amount| {
         if amount != 0 {
             booked.bookings.push((at, field, amount));

@@ -16,6 +16,14 @@ pub struct Copy<T> {
     pub item: T,
 }
 
+impl<T> Copy<T> {
+    /// The copy without the delivery that carried it.
+    #[must_use]
+    pub const fn canonical(&self) -> (Version, &T) {
+        (self.version, &self.item)
+    }
+}
+
 /// A fact that is kept once, with the latest delivery that carried it.
 pub trait Carried: Ord {
     /// Whether both state the same, whatever carried them.

@@ -77,6 +77,13 @@ impl CheckoutDoc {
         self.completions.clear();
     }
 
+    /// What the set of deliveries says, whenever an import carried them: the digest's view.
+    #[must_use]
+    pub fn canonical(&self) -> impl Serialize + '_ {
+        let last = self.snapshots.last().map(Copy::canonical);
+        (self.deleted.is_some(), last, &self.completions)
+    }
+
     /// Whether nothing is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -61,6 +61,17 @@ impl Class {
         self.redactions.iter().map(|redaction| redaction.at).max()
     }
 
+    /// What the set of deliveries says, whenever an import carried them: the digest's view.
+    /// The purchases stand beside it, entry by entry.
+    #[must_use]
+    pub fn canonical(&self) -> impl Serialize + '_ {
+        let merges: Vec<_> = self.merges.iter().map(|merge| (merge.one, merge.other)).collect();
+        let asked = |redaction: &Redaction| (redaction.customer, redaction.at);
+        let redactions: Vec<_> = self.redactions.iter().map(asked).collect();
+        let purchases = (self.purchases.count(), self.purchases.first(), self.purchases.last());
+        (&self.members, merges, redactions, purchases)
+    }
+
     /// Whether nothing is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {

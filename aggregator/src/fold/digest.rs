@@ -1,7 +1,7 @@
 //! One number for a state: xxh3 over its domain keys and canonical values, partition by partition.
 //!
 //! It covers what the set of events determines and nothing else: never `received_at`, delivery ids,
-//! positions, caches or the layout of the store. A long list of purchases counts by its entries,
+//! the instant of an import, positions, caches or the layout of the store. A long list of purchases counts by its entries,
 //! whatever chunks they stand in.
 
 use std::ops::ControlFlow;
@@ -10,10 +10,13 @@ use common::store::{Snapshot, StoreError};
 use serde::Serialize;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use super::customer::{Class, CustomerDoc};
+use super::checkout::CheckoutDoc;
+use super::customer::CustomerDoc;
 use super::docs::decode;
 use super::keys::{Kind, split};
 use super::list::Entry;
+use super::order::OrderDoc;
+use super::return_index::ReturnIndexDoc;
 use super::shop::ShopDoc;
 
 /// The digest of a whole state.
@@ -94,33 +97,36 @@ fn update(
         }
     };
     if kind == Kind::Customer as u8 {
-        let doc: CustomerDoc = decode(key, value)?;
-        let CustomerDoc::Class(class) = doc else {
-            put(key, value);
-            return Ok(true);
-        };
-        for entry in class.purchases.inline() {
-            *purchases = purchases.wrapping_add(entry_digest(shop, entry));
+        match decode::<CustomerDoc>(key, value)? {
+            CustomerDoc::Alias(_) => put(key, value),
+            CustomerDoc::Class(class) => {
+                for entry in class.purchases.inline() {
+                    *purchases = purchases.wrapping_add(entry_digest(shop, entry));
+                }
+                put(key, &bytes(&class.canonical()));
+            }
         }
-        put(key, &canonical_class(&class));
     } else if kind == Kind::Chunk as u8 {
         for entry in decode::<Vec<Entry>>(key, value)? {
             *purchases = purchases.wrapping_add(entry_digest(shop, &entry));
         }
+    } else if kind == Kind::Order as u8 {
+        put(key, &bytes(&decode::<OrderDoc>(key, value)?.canonical()));
+    } else if kind == Kind::Checkout as u8 {
+        put(key, &bytes(&decode::<CheckoutDoc>(key, value)?.canonical()));
+    } else if kind == Kind::Return as u8 {
+        put(key, &bytes(&decode::<ReturnIndexDoc>(key, value)?.canonical()));
     } else if kind == Kind::Shop as u8 {
         let doc: ShopDoc = decode(key, value)?;
-        let canonical = (doc.redacted, doc.totals);
-        put(key, &postcard::to_stdvec(&canonical).unwrap_or_default());
+        put(key, &bytes(&(doc.redacted, doc.totals)));
     } else {
         put(key, value);
     }
     Ok(true)
 }
 
-fn canonical_class(class: &Class) -> Vec<u8> {
-    let purchases = (class.purchases.count(), class.purchases.first(), class.purchases.last());
-    let canonical = (&class.members, &class.merges, &class.redactions, purchases);
-    postcard::to_stdvec(&canonical).unwrap_or_default()
+fn bytes(canonical: &impl Serialize) -> Vec<u8> {
+    postcard::to_stdvec(canonical).unwrap_or_default()
 }
 
 fn entry_digest(shop: &str, entry: &Entry) -> u64 {

@@ -15,7 +15,7 @@ use common::time::Timestamp;
 use common::version::Version;
 use serde::{Deserialize, Serialize};
 
-use super::carried::{Carried, Copy, keep_greatest, note};
+use super::carried::{Carried, Copy, greatest, keep_greatest, note};
 use super::returns::ReturnDoc;
 
 /// Everything known of one order.
@@ -217,6 +217,24 @@ impl OrderDoc {
         }
         self.returns.retain(|shown| !shown.is_empty());
         self.rewrite_contents();
+    }
+
+    /// What the set of deliveries says, whenever an import carried them: the digest's view.
+    #[must_use]
+    pub fn canonical(&self) -> impl Serialize + '_ {
+        let first = self.firsts.iter().map(|head| head.version).min();
+        let last = self.lasts.iter().map(|head| head.version).max();
+        let snapshots = (first, self.first(), last, self.last());
+        let mut seen: Vec<Seen> = self.seen.iter().cloned().chain(self.implied()).collect();
+        seen.iter_mut().for_each(|seen| seen.delivered = Timestamp::MIN);
+        let seen = undominated(seen, &[]);
+        let edit = |edit: &Edit| (edit.committed_at, edit.id.clone(), edit.additions.clone());
+        let edits: Vec<_> = self.edits.iter().map(edit).collect();
+        let refunds: Vec<_> =
+            greatest(&self.refunds, |refund| &refund.id).map(Copy::canonical).collect();
+        let returns: Vec<_> = self.returns.iter().map(ReturnDoc::canonical).collect();
+        let marks = (self.deleted.is_some(), self.anonymous.is_some());
+        (marks, snapshots, seen, edits, refunds, returns)
     }
 
     /// Whether nothing is known.

@@ -22,6 +22,13 @@ impl ReturnIndexDoc {
         self.removals.retain(|removal| removal.delivered > until);
     }
 
+    /// What the set of deliveries says, whenever an import carried them: the digest's view.
+    #[must_use]
+    pub fn canonical(&self) -> impl Serialize + '_ {
+        let removals: Vec<_> = self.removals.iter().map(Removal::canonical).collect();
+        (&self.orders, removals)
+    }
+
     /// Whether nothing is known.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

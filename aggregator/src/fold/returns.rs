@@ -96,6 +96,16 @@ impl ReturnDoc {
         self.removals.retain(|removal| removal.delivered > until);
     }
 
+    /// What the set of deliveries says, whenever an import carried them: the digest's view.
+    #[must_use]
+    pub fn canonical(&self) -> impl Serialize + '_ {
+        let statuses: Vec<_> = self.statuses.iter().map(|seen| (seen.at, seen.state)).collect();
+        let lines: Vec<_> = greatest(&self.lines, |line| &line.id).map(Copy::canonical).collect();
+        let seen: Vec<_> = self.seen.iter().map(|seen| (&seen.line, seen.at)).collect();
+        let removals: Vec<_> = self.removals.iter().map(Removal::canonical).collect();
+        (&self.id, statuses, lines, seen, removals)
+    }
+
     /// Whether nothing says that the return is this order's; removals wait in the index of returns.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
@@ -135,6 +145,14 @@ impl ReturnDoc {
             let quantity = copy.item.quantity.saturating_sub(removed);
             Some(StandingLine { line: &copy.item, first_seen, quantity })
         })
+    }
+}
+
+impl Removal {
+    /// The removal without the delivery that carried it.
+    #[must_use]
+    pub const fn canonical(&self) -> (Timestamp, &QuantityDelta) {
+        (self.at, &self.removed)
     }
 }
 

@@ -46,6 +46,21 @@ proptest! {
         prop_assert_eq!(digest_of(&straight), digest_of(&other));
     }
 
+    /// When an import began matters to a shop's redaction alone, never to the digest.
+    #[test]
+    fn law_2_holds_across_imports(events in events(30), seed in any::<u64>(), later in asked_at()) {
+        let redacted = |event: &Event| matches!(event.body, common::event::Body::ShopRedacted(_));
+        let events: Vec<Event> = events.0.into_iter().filter(|event| !redacted(event)).collect();
+        prop_assume!(!events.is_empty());
+        let mut again = redelivered(&events, seed);
+        for event in again.iter_mut().flatten() {
+            event.imported_at = Some(later);
+        }
+        let straight = folded([&events[..]]);
+        let imported = folded(again.iter().map(Vec::as_slice));
+        prop_assert_eq!(digest_of(&straight), digest_of(&imported));
+    }
+
     #[test]
     fn law_5_equal_to_the_books(events in events(40), at in asked_at(), live in any::<bool>()) {
         let events = events.0;

@@ -10,6 +10,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, rt};
 use anyhow::Context as _;
 use common::config::Config;
+use tokio::net::TcpSocket;
 use tokio::sync::oneshot;
 
 use super::Services;
@@ -18,6 +19,8 @@ use crate::admin_routes;
 
 /// Threads of the admin listener, which answers people and scrapers.
 const ADMIN_WORKERS: usize = 2;
+/// Connections that may wait to be accepted.
+const WAITING_CONNECTIONS: u32 = 1024;
 /// How long requests under way may take once the instance is to end; a webhook's own limit is 4 s.
 const PUBLIC_GRACE_SECONDS: u64 = 5;
 /// The same for the admin listener, whose streams never end by themselves.
@@ -123,15 +126,27 @@ impl Servers {
 }
 
 fn bind(key: &str, listen: SocketAddr, in_use: PortInUse) -> anyhow::Result<TcpListener> {
-    let bound = match TcpListener::bind(listen) {
+    let bound = match listener(listen) {
         Err(error)
             if error.kind() == io::ErrorKind::AddrInUse && in_use == PortInUse::ChooseAnother =>
         {
-            TcpListener::bind(SocketAddr::new(listen.ip(), 0))
+            listener(SocketAddr::new(listen.ip(), 0))
         }
         other => other,
     };
     bound.with_context(|| {
         format!("cannot listen on {key} = {listen}; choose another address, or port 0 for any")
     })
+}
+
+/// The standard library's listener keeps 128 connections waiting, fewer than a sales day opens at
+/// once; tokio's takes the number, but only where it runs.
+fn listener(listen: SocketAddr) -> io::Result<TcpListener> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let _here = runtime.enter();
+    let socket = if listen.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restart must not wait for the connections of the process before.
+    socket.set_reuseaddr(true)?;
+    socket.bind(listen)?;
+    socket.listen(WAITING_CONNECTIONS)?.into_std()
 }

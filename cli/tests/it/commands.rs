@@ -1,87 +1,28 @@
-//! The commands: through the instance that holds the data directory, or in the directory itself; and
-//! how they end.
+//! What the commands do is the same through the instance that holds the data directory and in the
+//! directory itself.
+
+use serde_json::json;
 
 use crate::api::{SHOP, serve};
-use crate::support::{Clock, Delivery, Home, SECRET, line, order};
-
-/// The end of a command, and what it said on stderr.
-fn ends(home: &Home, arguments: &[&str]) -> (Option<i32>, String) {
-    let output = home.run(arguments);
-    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
-}
+use crate::support::{Client, Clock, Home, SECRET, line, order, sign};
 
 #[test]
-fn ends_are_told_apart() {
+fn a_dead_letter_comes_to_life_when_its_shop_is_named() {
     let home = Home::new();
-    assert_eq!(ends(&home, &["config", "check"]).0, Some(0));
-    assert_eq!(ends(&home, &["dance"]).0, Some(2));
-    assert_eq!(ends(&home, &["kpi"]).0, Some(2));
-    // Nothing was ever imported.
-    assert_eq!(ends(&home, &["kpi", "a.example"]).0, Some(1));
-
-    let (code, message) = ends(&Home::with("[colours]\nred = 1"), &["serve"]);
-    assert_eq!(code, Some(78), "{message}");
-    assert!(message.contains("colours"), "{message}");
-    let (code, message) = ends(&Home::with("[log]\npartitions = 0"), &["serve"]);
-    assert_eq!(code, Some(78), "{message}");
-    assert!(message.contains("partitions"), "{message}");
-    let no_source = Home::new();
-    let config = std::fs::read_to_string(no_source.path("tallyhook.toml")).expect("a file");
-    let (before, _) = config.split_once("[sources").expect("a source");
-    std::fs::write(no_source.path("tallyhook.toml"), before).expect("written");
-    let (code, message) = ends(&no_source, &["serve"]);
-    assert_eq!(code, Some(78), "{message}");
-    assert!(message.contains("source"), "{message}");
-}
-
-#[test]
-fn what_the_state_depends_on_cannot_change_unnoticed() {
-    let home = Home::new();
-    serve(&home).stop();
-    let file = home.path("tallyhook.toml");
-    let config = std::fs::read_to_string(&file).expect("a file");
-    std::fs::write(&file, format!("{config}[shops.default]\ntime_zone = \"Asia/Tokyo\"\n"))
-        .expect("written");
-    let (code, message) = ends(&home, &["serve"]);
-    assert!(code.is_some_and(|code| code != 0), "{message}");
-    assert!(message.contains("tallyhook rebuild"), "{message}");
-    // And the way out that the message names.
-    home.stdout(&["rebuild"]);
     let server = home.serve();
+    let body = order(1, 1, &Clock::fixed().days_ago(1), &[line(1, 1, "10.00")]).to_string();
+    let signature = sign(SECRET, body.as_bytes());
+    let headers = [("x-shopify-topic", "orders/create"), ("x-shopify-hmac-sha256", &signature)];
+    let url = format!("{}/webhooks/shopify", server.public);
+    let reply = Client::new().post(&url, &headers, body.as_bytes()).expect("an answer");
+    assert_eq!(reply.status, 200, "the platform shall not send it again");
+    assert_eq!(server.json("/v1/shops"), json!({"shops": []}));
+    home.stdout(&["dead-letter", "retry", "--all", "--shop", SHOP]);
     server.settle();
-    let shops = server.json("/v1/shops");
-    assert_eq!(
-        (&shops["shops"][0]["time_zone"], &shops["shops"][0]["orders"]),
-        (&"Asia/Tokyo".into(), &9.into())
-    );
-}
-
-#[test]
-fn dead_letters_are_listed_and_tried_again() {
-    let home = Home::new();
-    let server = home.serve();
-    let body = br#"{"id": 5, "email": "ann@person.example"}"#;
-    let delivery = Delivery::raw(SHOP, "orders/create", body.to_vec());
-    assert_eq!(server.try_deliver(&delivery).status, 200);
-    let through = home.stdout(&["dead-letter", "list"]);
-    assert!(through.contains("orders/create") && through.contains(SHOP), "{through}");
-    assert!(!through.contains("ann"), "{through}");
+    assert_eq!(server.json("/v1/shops")["shops"][0]["orders"], 1);
+    assert!(!home.stdout(&["dead-letter", "list"]).contains("orders/create"));
     server.stop();
-    let listed = home.json(&["dead-letter", "list", "--json"]);
-    let text = listed.to_string();
-    assert!(text.contains("orders/create") && text.contains("incomplete"), "{text}");
-    // Nothing about it has changed, so it stays dead, and it stays.
-    home.run(&["dead-letter", "retry", "--all"]);
-    assert_eq!(home.json(&["dead-letter", "list", "--json"]), listed);
-    assert!(home.events().is_empty());
-}
-
-#[test]
-fn an_open_address_needs_a_token() {
-    let home = Home::configured("listen = \"0.0.0.0:0\"", "");
-    let output = home.run(&["serve"]);
-    assert_eq!(output.status.code(), Some(78), "{output:?}");
-    assert!(String::from_utf8_lossy(&output.stderr).contains("token"), "{output:?}");
+    home.assert_rebuilds();
 }
 
 #[test]

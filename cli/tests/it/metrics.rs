@@ -166,7 +166,17 @@ fn every_name_of_the_contract_is_there() {
         }
     }
     let body = reply.body.to_lowercase();
-    for personal in ["ann", "person", "@", "rue", "+33", "secret-sku", "\"72\"", "too small"] {
+    for personal in [
+        "ann@",
+        "ann person",
+        "person.example",
+        "@",
+        "rue",
+        "+33",
+        "secret-sku",
+        "\"72\"",
+        "too small",
+    ] {
         assert!(!body.contains(personal), "{personal} in {body}");
     }
 }

@@ -85,7 +85,7 @@ impl Client {
     }
 
     /// An answer of 200 that goes on.
-    pub fn open(&self, url: &str) -> impl std::io::BufRead {
+    pub fn open(&self, url: &str) -> impl std::io::BufRead + use<> {
         let response = self.agent.get(url).call().expect("an answer");
         assert_eq!(response.status().as_u16(), 200, "{url}");
         std::io::BufReader::new(response.into_body().into_reader())
