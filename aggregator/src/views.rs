@@ -31,6 +31,8 @@ pub enum Happened {
         shop: ShopDomain,
         /// Its kind.
         kind: &'static str,
+        /// The platform's topic; the kind where there is none.
+        topic: Box<str>,
         /// Whether it changed anything.
         changed: bool,
         /// Its version's instant.
@@ -93,7 +95,8 @@ impl Views {
         for applied in &report.applied {
             let (shop, kind) = (applied.shop.clone(), applied.kind);
             let (changed, at) = (applied.changed, applied.at);
-            let _ = self.stream.send(Happened::Delivery { shop, kind, changed, at });
+            let topic = applied.topic.clone().unwrap_or_else(|| kind.into());
+            let _ = self.stream.send(Happened::Delivery { shop, kind, topic, changed, at });
         }
         for (shop, _) in &report.counted {
             let _ = self.stream.send(Happened::Changed(shop.clone()));

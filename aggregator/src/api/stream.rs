@@ -93,13 +93,13 @@ fn collect(
         Happened::Changed(shop) => {
             changed.insert(shop);
         }
-        Happened::Delivery { shop, kind, changed, at } => {
+        Happened::Delivery { shop, kind, topic, changed, at } => {
             if deliveries.len() == MOST_DELIVERIES {
                 deliveries.pop_front();
             }
             deliveries.push_back(serde_json::json!({
                 "shop": shop.as_str(),
-                "topic": kind,
+                "topic": topic,
                 "kind": kind,
                 "effect": if changed { "changed" } else { "unchanged" },
                 "at": at.to_string(),

@@ -167,6 +167,7 @@ impl<S: Store> Folder<S> {
         let mut applied = Applied {
             shop: event.shop.clone(),
             kind: event.body.kind(),
+            topic: event.topic.clone(),
             at: event.version.at,
             changed: !known,
             imported: event.imported_at.is_some(),
@@ -259,10 +260,11 @@ fn begin<'a>(
 fn apply(work: &mut Work<'_>, event: Event) -> Result<Applied, StoreError> {
     let (shop, kind, at) = (event.shop.clone(), event.body.kind(), event.version.at);
     let imported = event.imported_at.is_some();
+    let topic = event.topic.clone();
     let mut seen = Seen::default();
     let changed = work.apply(event, &mut seen)?;
     seen.checkout_completed = std::mem::take(&mut work.completed);
-    Ok(Applied { shop, kind, at, changed, imported, seen })
+    Ok(Applied { shop, kind, topic, at, changed, imported, seen })
 }
 
 /// Adds the counters to their buckets and hands everything that changed to `writes`.

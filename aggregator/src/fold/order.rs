@@ -226,7 +226,9 @@ impl OrderDoc {
         let last = self.lasts.iter().map(|head| head.version).max();
         let snapshots = (first, self.first(), last, self.last());
         let mut seen: Vec<Seen> = self.seen.iter().cloned().chain(self.implied()).collect();
-        seen.iter_mut().for_each(|seen| seen.delivered = Timestamp::MIN);
+        for seen in &mut seen {
+            seen.delivered = Timestamp::MIN;
+        }
         let seen = undominated(seen, &[]);
         let edit = |edit: &Edit| (edit.committed_at, edit.id.clone(), edit.additions.clone());
         let edits: Vec<_> = self.edits.iter().map(edit).collect();

@@ -12,6 +12,8 @@ pub struct Applied {
     pub shop: ShopDomain,
     /// Its kind.
     pub kind: &'static str,
+    /// The platform's topic.
+    pub topic: Option<Box<str>>,
     /// Its version's instant.
     pub at: Timestamp,
     /// Whether it changed anything.

@@ -38,7 +38,7 @@ use common::time::DAY_MS;
 
 pub use delivery::{Delivery, DeliveryId};
 pub use faults::Faults;
-pub use history::{Plan, history, history_of, live};
+pub use history::{Plan, history, live};
 pub use sender::{Outcome, Pace, Target, reach, send};
 
 /// The shop of the demo.

@@ -13,6 +13,7 @@ use common::time::Timestamp;
 use hmac::{Hmac, KeyInit, Mac};
 
 use super::faults::Faulty;
+use super::history::history_of;
 use super::truth::Translator;
 use super::*;
 

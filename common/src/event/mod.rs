@@ -44,6 +44,9 @@ pub struct Event {
     /// The platform's delivery id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery_id: Option<Box<str>>,
+    /// The platform's topic of the delivery, for people who watch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<Box<str>>,
     /// What happened.
     pub body: Body,
 }

@@ -52,6 +52,7 @@ impl Event {
             received_at,
             imported_at: None,
             delivery_id: None,
+            topic: None,
             body,
         }
     }

@@ -33,6 +33,16 @@ pub fn translate(topic: &str, body: &[u8], context: &Context<'_>) -> Outcome {
     let Some(topic) = Topic::parse(topic) else {
         return Outcome::Ignored("no KPI needs this topic");
     };
+    let mut outcome = translate_topic(topic, body, context);
+    if let Outcome::Events(events) = &mut outcome {
+        for event in events {
+            event.topic = Some(topic.name().into());
+        }
+    }
+    outcome
+}
+
+fn translate_topic(topic: Topic, body: &[u8], context: &Context<'_>) -> Outcome {
     let a_return = |implied| Outcome::of(returns::translate(body, implied, context));
     match topic {
         Topic::OrdersCreate
