@@ -1,18 +1,25 @@
 //! Every counter, gauge and histogram of the aggregator, on a registry of its own.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use common::log::{LogMetrics, LogOp};
 use common::reason::Reason;
+use common::shop::ShopDomain;
+use common::time::Timestamp;
 use prometheus::core::Collector;
 use prometheus::{
     Gauge, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry,
 };
 
+use rustc_hash::FxHashSet;
+
 use crate::fold::field::Field;
 use crate::fold::report::Applied;
 
+/// Shops with series of their own.
+pub const MOST_SHOPS: usize = 200;
 /// The prefix of every name.
 const PREFIX: &str = "tallyhook";
 /// Seconds of a commit or an append.
@@ -43,6 +50,8 @@ pub struct AggregatorMetrics {
     pub shops_exported: IntGauge,
     spool: [IntGauge; 3],
     build_info: IntGaugeVec,
+    // A shop is named by an unsigned header: without a bound, anybody could make series without end.
+    shops_seen: Mutex<FxHashSet<ShopDomain>>,
 }
 
 impl AggregatorMetrics {
@@ -148,6 +157,7 @@ impl AggregatorMetrics {
                     "Age of the oldest record in the spool; 0 in the embedded shape.",
                 )?,
             ],
+            shops_seen: Mutex::default(),
             build_info: IntGaugeVec::new(
                 opts("build_info", "1, with the program's version."),
                 &["version"],
@@ -210,8 +220,22 @@ impl AggregatorMetrics {
         self.last_event.set(latest);
     }
 
+    /// The greatest version instant that the state knows of.
+    pub fn saw(&self, latest: Timestamp) {
+        let latest = latest.ms() as f64 / 1000.0;
+        self.last_event.set(self.last_event.get().max(latest));
+    }
+
     fn seen(&self, event: &Applied) {
         let shop = event.shop.as_str();
+        let mut shops = self.shops_seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if !shops.contains(&event.shop) {
+            if shops.len() >= MOST_SHOPS {
+                return;
+            }
+            shops.insert(event.shop.clone());
+        }
+        drop(shops);
         if event.seen.order {
             self.orders_seen.with_label_values(&[shop]).inc();
         }

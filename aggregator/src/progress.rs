@@ -75,8 +75,8 @@ impl Progress {
         self.halted.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The fold stopped.
-    pub fn halt(&self, why: String) {
-        *self.halted.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+    /// The fold stopped, or goes on.
+    pub fn halt(&self, why: Option<String>) {
+        *self.halted.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
 }

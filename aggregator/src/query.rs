@@ -26,8 +26,11 @@ use crate::progress::Progress;
 use crate::views::Views;
 use crate::window::{Asked, Window};
 
-/// A cheap answer is given anew each time; a dear one is kept for this many times its cost.
+/// A cheap answer is given anew each time; a dear one is kept for some times its cost, yet never so
+/// long that an event would take a second to show.
 const KEEP_FACTOR: u32 = 20;
+/// The longest that an answer is kept.
+const KEEP_MOST: Duration = Duration::from_millis(700);
 
 /// Answers questions.
 pub struct Query<S> {
@@ -106,7 +109,7 @@ pub struct StatusReply {
     mode: &'static str,
     fold_version: u32,
     partitions: u16,
-    lag_events: u64,
+    lag_events: Option<u64>,
     replaying: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     halted: Option<String>,
@@ -299,16 +302,16 @@ impl<S: Store> Query<S> {
             mode: "embedded",
             fold_version: FOLD_VERSION,
             partitions: self.partitions,
-            lag_events: self.lag().iter().sum(),
+            lag_events: self.lag().map(|lag| lag.iter().sum()),
             replaying: self.progress.replaying(),
             halted: self.progress.halted(),
         }
     }
 
-    /// Records that are not folded yet, by partition.
+    /// Records that are not folded yet, by partition; `None` where the log cannot say.
     #[must_use]
-    pub fn lag(&self) -> Vec<u64> {
-        self.progress.lag(&self.log).unwrap_or_default()
+    pub fn lag(&self) -> Option<Vec<u64>> {
+        self.progress.lag(&self.log)
     }
 
     /// Warnings that do not make the process unready.
@@ -350,7 +353,7 @@ impl<S: Store> Query<S> {
     ) -> Result<Option<f64>, StoreError> {
         let lock = || self.lifespans.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(kept) = lock().get(shop)
-            && kept.since.elapsed() < kept.cost * KEEP_FACTOR
+            && kept.since.elapsed() < (kept.cost * KEEP_FACTOR).min(KEEP_MOST)
         {
             return Ok(kept.years);
         }

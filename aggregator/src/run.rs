@@ -22,6 +22,9 @@ const BATCH: BatchLimit = BatchLimit { max_records: 4096, max_bytes: 8 * 1024 * 
 const WAIT: Duration = Duration::from_millis(100);
 /// How often the store is made to survive a loss of power; the log is the truth in between.
 const PERSIST_EVERY: Duration = Duration::from_secs(1);
+/// The first wait before a failed fold is tried again, and the longest.
+const RETRY_FIRST: Duration = Duration::from_millis(200);
+const RETRY_MOST: Duration = Duration::from_secs(5);
 /// How far behind a start may be without calling it a replay.
 const REPLAY_EVENTS: u64 = 1_000;
 
@@ -49,6 +52,9 @@ pub enum FoldError {
         /// What is newer.
         source: common::event::BadEvent,
     },
+    /// The thread could not be started.
+    #[error("no thread for the fold")]
+    Thread(#[source] std::io::Error),
     /// Another process moves the state.
     #[error("partition {partition} was moved to {stored} by another process; stop one of the two")]
     Moved {
@@ -84,19 +90,15 @@ impl Runner {
         settings: Arc<ShopSettings>,
         telling: Telling,
     ) -> Result<Self, FoldError> {
-        let mut work = Folding::open(log, store, settings, telling.clone())?;
+        let work = Folding::open(log, store, settings, telling.clone())?;
         let behind: u64 = telling.progress.lag(log).unwrap_or_default().iter().sum();
         telling.progress.set_replaying(behind > REPLAY_EVENTS);
         let stop = Arc::new(AtomicBool::new(false));
         let (stopping, log) = (stop.clone(), log.clone());
-        let thread = std::thread::Builder::new().name("fold".into()).spawn(move || {
-            if let Err(error) = work.run(&log, &stopping) {
-                let chain = chain(&error);
-                tracing::error!(error = %chain, "the fold stopped");
-                telling.progress.halt(chain);
-            }
-        });
-        Ok(Self { stop, thread: thread.ok() })
+        let thread = std::thread::Builder::new().name("fold".into());
+        let thread = thread.spawn(move || keep_folding(work, &log, &stopping));
+        let thread = thread.map_err(FoldError::Thread)?;
+        Ok(Self { stop, thread: Some(thread) })
     }
 
     /// Folds what the log holds by now, makes it durable and ends the thread.
@@ -113,6 +115,42 @@ impl Runner {
 impl Drop for Runner {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+/// Folds until it is told to stop. A store or a log that fails is tried again from what the store
+/// holds; only what no retry can mend ends the fold.
+fn keep_folding<S: Store>(mut work: Folding<S>, log: &Log, stop: &AtomicBool) {
+    let mut wait = RETRY_FIRST;
+    loop {
+        let before = work.telling.progress.positions();
+        let error = match work.run(log, stop) {
+            Ok(()) => return,
+            Err(error) => error,
+        };
+        let text = chain(&error);
+        tracing::error!(error = %text, "the fold stopped");
+        work.telling.progress.halt(Some(text));
+        match error {
+            FoldError::Store(_) | FoldError::Log(_) | FoldError::Moved { .. } => {}
+            FoldError::Position(_) | FoldError::Newer { .. } | FoldError::Thread(_) => return,
+        }
+        if work.telling.progress.positions() != before {
+            wait = RETRY_FIRST;
+        }
+        loop {
+            if stop.load(Ordering::Acquire) {
+                return;
+            }
+            std::thread::sleep(wait);
+            wait = (wait * 2).min(RETRY_MOST);
+            match work.reopen(log) {
+                Ok(()) => break,
+                Err(error) => tracing::error!(error = %chain(&error), "the fold cannot go on yet"),
+            }
+        }
+        work.telling.progress.halt(None);
+        tracing::info!("the fold goes on");
     }
 }
 
@@ -146,6 +184,7 @@ pub fn positions<S: Store>(store: &S, partitions: u16) -> Result<Vec<u64>, Store
 struct Folding<S> {
     reader: LogReader,
     store: Arc<S>,
+    settings: Arc<ShopSettings>,
     folder: Folder<S>,
     telling: Telling,
     // Positions up to which counters of what was first seen leave out what is replayed.
@@ -162,8 +201,19 @@ impl<S: Store> Folding<S> {
         let positions = positions(&*store, log.partitions())?;
         let reader = log.open_from(&positions).map_err(FoldError::Position)?;
         let replayed = log.end_positions().map_err(FoldError::Log)?;
-        let folder = Folder::new(store.clone(), settings);
-        Ok(Self { reader, store, folder, telling, replayed })
+        let folder = Folder::new(store.clone(), settings.clone());
+        Ok(Self { reader, store, settings, folder, telling, replayed })
+    }
+
+    /// Begins again from what the store holds.
+    fn reopen(&mut self, log: &Log) -> Result<(), FoldError> {
+        let positions = positions(&*self.store, log.partitions())?;
+        self.reader = log.open_from(&positions).map_err(FoldError::Position)?;
+        self.folder = Folder::new(self.store.clone(), self.settings.clone());
+        for (partition, position) in (0..log.partitions()).zip(positions) {
+            self.telling.progress.folded(partition, position);
+        }
+        Ok(())
     }
 
     fn run(&mut self, log: &Log, stop: &AtomicBool) -> Result<(), FoldError> {

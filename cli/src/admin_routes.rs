@@ -6,9 +6,11 @@ mod import;
 mod letters;
 mod rebuild;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use actix_web::http::header::{HOST, ORIGIN};
+use actix_web::http::header::{HOST, HeaderName, ORIGIN};
+use actix_web::http::uri::Authority;
 use actix_web::web::{self, Data, PayloadConfig, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use aggregator::api::Problem;
@@ -21,12 +23,15 @@ use ingest::dead_letter::DeadLetterDir;
 use ingest::receiver::Receiver;
 use tokio::sync::Semaphore;
 
+use crate::import::chunks::longest_chunk_bytes;
+use crate::import::translate::MAX_LINE_BYTES;
 use crate::log_view::Health;
 use crate::node::Node;
 use crate::node::layout::Layout;
+use crate::output::chain;
 
-/// The longest body of an import.
-const MAX_IMPORT_BYTES: usize = 8 << 20;
+/// The longest body of an import: whatever `backfill` sends at once.
+const MAX_IMPORT_BYTES: usize = longest_chunk_bytes(MAX_LINE_BYTES);
 
 /// What the routes work on.
 pub struct Admin {
@@ -85,7 +90,8 @@ pub fn configure(config: &mut ServiceConfig, admin: Data<Admin>) {
 }
 
 /// `GET /v1/log/verify`.
-async fn verify(admin: Data<Admin>) -> Result<HttpResponse, Problem> {
+async fn verify(admin: Data<Admin>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    not_foreign(&admin, &request)?;
     let _turn = turn(&admin)?;
     let log = admin.file_log()?;
     let report = web::block(move || log.verify()).await?.map_err(|error| failed(&error))?;
@@ -94,14 +100,28 @@ async fn verify(admin: Data<Admin>) -> Result<HttpResponse, Problem> {
 
 /// Refuses what a page of another site made a browser send: on a loopback address there may be no
 /// token that would stop it.
-fn same_origin(request: &HttpRequest) -> Result<(), Problem> {
-    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+fn not_foreign(admin: &Admin, request: &HttpRequest) -> Result<(), Problem> {
+    let header = |name: HeaderName| request.headers().get(name).and_then(|v| v.to_str().ok());
+    let host = header(HOST);
+    // A site may let its own name resolve to the loopback address; then its origin is the host.
+    if admin.config.admin.token.is_none() && !host.is_some_and(is_loopback) {
+        let text = "without admin.token only a loopback host may be asked, such as 127.0.0.1";
+        return Err(Problem::BadRequest(text.to_owned()));
+    }
     let Some(origin) = header(ORIGIN) else { return Ok(()) };
-    let host = origin.split_once("://").map_or(origin, |(_, host)| host);
-    if header(HOST) == Some(host) {
+    if host == Some(origin.split_once("://").map_or(origin, |(_, host)| host)) {
         return Ok(());
     }
     Err(Problem::BadRequest("another site's page may not do this".to_owned()))
+}
+
+/// Whether a `Host` header names this machine and nothing that a name server could redirect.
+fn is_loopback(host: &str) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else { return false };
+    let host = authority.host();
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    host.eq_ignore_ascii_case("localhost")
+        || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// The turn to read the whole log.
@@ -112,13 +132,28 @@ fn turn(admin: &Admin) -> Result<tokio::sync::SemaphorePermit<'_>, Problem> {
 
 /// A failure whose cause is for the process's log.
 fn failed(error: &dyn std::error::Error) -> Problem {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
+    let text = chain(error);
     tracing::error!(error = text, "an admin request failed");
     Problem::Unavailable(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_loopback_hosts() {
+        let check = |host: &str, expected: bool| assert_eq!(is_loopback(host), expected, "{host}");
+        for host in ["127.0.0.1:8081", "127.0.0.1", "127.8.9.1:1", "[::1]:8081", "[::1]"] {
+            check(host, true);
+        }
+        check("localhost:8081", true);
+        check("LocalHost", true);
+        for host in ["", "evil.example:8081", "localhost.evil.example", "127.0.0.1.evil.example"] {
+            check(host, false);
+        }
+        for host in ["10.0.0.1:8081", "0.0.0.0:8081", "[2001:db8::1]:8081"] {
+            check(host, false);
+        }
+    }
 }

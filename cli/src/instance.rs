@@ -29,7 +29,7 @@ pub use listeners::{Listeners, PortInUse};
 use crate::admin_routes::Admin;
 use crate::node::layout::Layout;
 use crate::node::{Node, clock, open_log};
-use crate::output::Output;
+use crate::output::{Output, chain};
 use crate::remote::reachable;
 
 /// How often letters that are too old are removed.
@@ -89,7 +89,7 @@ pub fn run(
         output.line(format_args!("admin http://{admin}"))?;
         rt::spawn(purge(services.letters.clone()));
         let beside = rt::task::spawn_blocking(move || {
-            beside(running).inspect_err(|error| tracing::error!("{error:#}"))
+            beside(running).inspect_err(|error| tracing::error!("{}", chain(error.as_ref())))
         });
         let ended = servers.until_stopped().await;
         stopping.store(true, Ordering::Release);

@@ -2,6 +2,7 @@
 
 use common::shop::ShopDomain;
 use ingest::dead_letter::{DeadLetterDir, Envelope, KeepError, LetterId};
+use ingest::outcome::DeadLetterReason;
 use ingest::receiver::{Receiver, Retried, RetryError};
 use serde::{Deserialize, Serialize};
 
@@ -102,7 +103,7 @@ pub async fn retry(
     let (done, events, detail) = match retried {
         Retried::Appended(events) => (true, events, format!("{events} events are in the log")),
         Retried::Ignored(why) => (true, 0, why.to_owned()),
-        Retried::StillDead(reason) => (false, 0, reason.to_string()),
+        Retried::StillDead(reason) => (false, 0, in_words(&reason)),
     };
     if done {
         letters.remove(id).map_err(RetryFailure::Letters)?;
@@ -110,9 +111,19 @@ pub async fn retry(
     Ok(Retry { id: id.to_string(), done, events, detail })
 }
 
+/// A reason in words; one of a whole line names no field.
+fn in_words(reason: &DeadLetterReason) -> String {
+    if let DeadLetterReason::BadLine { line, field, message } = reason
+        && field.is_empty()
+    {
+        return format!("line {line}, the line: {message}");
+    }
+    reason.to_string()
+}
+
 fn row(id: &LetterId, envelope: Option<Envelope>, size_bytes: u64) -> Letter {
     let (reason, detail) = match &envelope {
-        Some(envelope) => (envelope.reason.label().to_owned(), envelope.reason.to_string()),
+        Some(envelope) => (envelope.reason.label().to_owned(), in_words(&envelope.reason)),
         None => ("sealed".to_owned(), "damaged, or sealed with another pseudonym key".to_owned()),
     };
     Letter {
@@ -126,5 +137,21 @@ fn row(id: &LetterId, envelope: Option<Envelope>, size_bytes: u64) -> Letter {
         detail,
         size_bytes,
         body: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_a_field_only_where_there_is_one() {
+        let check = |field: &str, expected: &str| {
+            let (field, message) = (field.to_owned(), "is wrong".to_owned());
+            let reason = DeadLetterReason::BadLine { line: 3, field, message };
+            assert_eq!(in_words(&reason), expected);
+        };
+        check("id", "line 3, field `id`: is wrong");
+        check("", "line 3, the line: is wrong");
     }
 }

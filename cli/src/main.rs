@@ -20,7 +20,7 @@ use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
 
 use args::{Cli, Command, Global};
-use output::{StdoutClosed, message};
+use output::{StdoutClosed, chain, message};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if !error.is::<StdoutClosed>() {
-                message(format_args!("error: {error:#}"));
+                message(format_args!("error: {}", chain(error.as_ref())));
             }
             ExitCode::from(exit::code(&error))
         }

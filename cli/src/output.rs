@@ -1,5 +1,6 @@
 //! What commands print: data on stdout, messages on stderr.
 
+use std::error::Error;
 use std::fmt;
 use std::io::{self, Write as _};
 
@@ -24,7 +25,7 @@ impl fmt::Display for StdoutClosed {
     }
 }
 
-impl std::error::Error for StdoutClosed {}
+impl Error for StdoutClosed {}
 
 #[expect(clippy::unused_self, reason = "whoever prints was given the output to print to")]
 impl Output {
@@ -69,6 +70,20 @@ pub fn message(text: impl fmt::Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
+/// An error with its causes, but none that the text before it quotes already.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let message = error.to_string();
+        if !text.contains(&message) {
+            text.extend([": ", &message]);
+        }
+        cause = error.source();
+    }
+    text
+}
+
 fn written(result: io::Result<()>) -> anyhow::Result<()> {
     match result {
         Ok(()) => Ok(()),
@@ -103,6 +118,18 @@ fn table(header: &[&str], rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tells_a_cause_once() {
+        let check = |error: anyhow::Error, expected: &str| {
+            assert_eq!(chain(error.as_ref()), expected);
+        };
+        let inner = || anyhow::anyhow!("no such file");
+        check(inner().context("cannot open a"), "cannot open a: no such file");
+        check(inner().context("cannot open a: no such file"), "cannot open a: no such file");
+        let quoted = "cannot read a: no such file; name another";
+        check(inner().context(quoted).context("no start"), &format!("no start: {quoted}"));
+    }
 
     #[test]
     fn aligns_columns() {

@@ -67,14 +67,10 @@ impl Remote {
         let begun = Instant::now();
         loop {
             let status: Value = serde_json::from_str(&self.get("/v1/status", &[])?)?;
-            let lag = status["lag_events"].as_u64().unwrap_or(0);
-            if lag == 0 {
-                return Ok(());
-            }
+            let Some(lag) = lag(&status) else { return Ok(()) };
             // A fold that stopped does not catch up; readiness and log of the instance say why.
             if begun.elapsed() > LONGEST_LAG || status.get("halted").is_some() {
-                output
-                    .note(format_args!("the instance is {lag} events behind; this is its answer"));
+                output.note(format_args!("{lag}; this is its answer"));
                 return Ok(());
             }
             thread::sleep(LAG_PAUSE);
@@ -167,6 +163,15 @@ pub fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
+/// How far an instance is behind, in words; `None` only where it says that it is not.
+fn lag(status: &Value) -> Option<String> {
+    match status["lag_events"].as_u64() {
+        Some(0) => None,
+        Some(lag) => Some(format!("the instance is {lag} events behind")),
+        None => Some("the instance does not say how far it is behind".to_owned()),
+    }
+}
+
 fn whole(response: Response<Body>) -> anyhow::Result<String> {
     let body = response.into_body().into_with_config().limit(u64::MAX);
     body.read_to_string().context("the answer broke off")
@@ -185,6 +190,19 @@ mod tests {
         check("0.0.0.0:8081", "127.0.0.1:8081");
         check("[::]:8081", "[::1]:8081");
         check("10.0.0.1:1", "10.0.0.1:1");
+    }
+
+    #[test]
+    fn takes_no_answer_for_a_lag() {
+        let check = |status: Value, expected: Option<&str>| {
+            let found = lag(&status);
+            assert_eq!(found.is_some(), expected.is_some(), "{status}");
+            assert!(found.is_none_or(|text| text.contains(expected.unwrap_or_default())));
+        };
+        check(serde_json::json!({ "lag_events": 0 }), None);
+        check(serde_json::json!({ "lag_events": 7 }), Some("7 events behind"));
+        check(serde_json::json!({ "lag_events": null }), Some("does not say"));
+        check(serde_json::json!({}), Some("does not say"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Platform ids: 64-bit numbers, or 1 to 64 printable ASCII characters.
+//! Platform ids: 64-bit numbers, or 1 to 64 printable ASCII characters, the space among them.
 
 use std::fmt;
 
@@ -26,7 +26,8 @@ pub struct BadId;
 impl Id {
     /// Parses an id; a canonical decimal number becomes a number, so that `1` equals `"1"`.
     pub fn parse(text: &str) -> Result<Self, BadId> {
-        if text.is_empty() || text.len() > MAX_LEN || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        let printable = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        if text.is_empty() || text.len() > MAX_LEN || !printable {
             return Err(BadId);
         }
         let canonical = text == "0" || !text.starts_with('0');
@@ -175,11 +176,13 @@ mod tests {
         check("\"18446744073709551616\"", Id::Text("18446744073709551616".into()));
         check("-5", Id::Text("-5".into()));
         check("\"o-7#a\"", Id::Text("o-7#a".into()));
+        check("\"INV 7 ~\"", Id::Text("INV 7 ~".into()));
+        check("\" 1\"", Id::Text(" 1".into()));
     }
 
     #[test]
     fn refuses_bad_ids() {
-        for json in ["\"\"", "\"a b\"", "\"é\"", "1.5", "null", "true"] {
+        for json in ["\"\"", "\"a\\tb\"", "\"a\\u007f\"", "\"é\"", "1.5", "null", "true"] {
             assert!(serde_json::from_str::<Id>(json).is_err(), "{json}");
         }
         assert_eq!(Id::parse(&"x".repeat(65)), Err(BadId));

@@ -84,7 +84,7 @@ async fn turn<S: Store>(
     if as_of.is_none() {
         return Ok(None);
     }
-    let wait = std::time::Duration::from_secs(30);
+    let wait = std::time::Duration::from_secs(5);
     match tokio::time::timeout(wait, api.as_of.acquire()).await {
         Ok(Ok(turn)) => Ok(Some(turn)),
         Ok(Err(_)) | Err(_) => {

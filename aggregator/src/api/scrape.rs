@@ -3,17 +3,16 @@
 use actix_web::{HttpResponse, web};
 use common::reason::Reason;
 use common::store::Store;
+use common::time::Timestamp;
 use prometheus::{Encoder, GaugeVec, Opts, Registry, TextEncoder};
 
 use super::handlers::blocking;
 use super::{Api, Problem};
 use crate::fold::field::Counter;
 use crate::kpi::Kpi;
+use crate::metrics::MOST_SHOPS;
 use crate::query::Query;
 use crate::window::{Asked, Window};
-
-/// Shops with series of their own: the largest by orders.
-const MOST_SHOPS: usize = 200;
 
 /// KPIs that are gauges by shop and window.
 const BY_WINDOW: [(&str, &str); 10] = [
@@ -40,9 +39,12 @@ const MONEY: [(&str, &str); 4] = [
 pub async fn metrics<S: Store>(api: web::Data<Api<S>>) -> Result<HttpResponse, Problem> {
     let kpis = blocking(&api.query, |query| gather(query)).await?;
     let (metrics, query) = (&api.metrics, &api.query);
-    for (partition, lag) in query.lag().iter().enumerate() {
+    for (partition, lag) in query.lag().unwrap_or_default().iter().enumerate() {
         let lag = i64::try_from(*lag).unwrap_or(i64::MAX);
         metrics.consumer_lag.with_label_values(&[partition.to_string()]).set(lag);
+    }
+    if let Some(latest) = kpis.latest {
+        metrics.saw(latest);
     }
     let status = query.status();
     metrics.replaying.set(i64::from(status.is_replaying()));
@@ -62,16 +64,18 @@ struct Gathered {
     registry: Registry,
     tracked: usize,
     exported: usize,
+    latest: Option<Timestamp>,
 }
 
 fn gather<S: Store>(query: &Query<S>) -> Result<Gathered, Problem> {
     let gauges = Gauges::new().map_err(|_| Problem::Internal)?;
     let shops = query.shop_names()?;
     let tracked = shops.len();
-    let mut sized = Vec::with_capacity(tracked);
+    let (mut sized, mut latest) = (Vec::with_capacity(tracked), None);
     for shop in shops {
-        let totals = query.shop_doc(&shop)?.totals;
-        sized.push((totals.total(Counter::Orders), shop));
+        let doc = query.shop_doc(&shop)?;
+        latest = latest.max(doc.last_event_at);
+        sized.push((doc.totals.total(Counter::Orders), shop));
     }
     sized.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     sized.truncate(MOST_SHOPS);
@@ -86,7 +90,7 @@ fn gather<S: Store>(query: &Query<S>) -> Result<Gathered, Problem> {
             gauges.last_event.with_label_values(&[shop.as_str()]).set(last.ms() as f64 / 1000.0);
         }
     }
-    Ok(Gathered { registry: gauges.registry, tracked, exported })
+    Ok(Gathered { registry: gauges.registry, tracked, exported, latest })
 }
 
 struct Gauges {

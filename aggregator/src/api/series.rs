@@ -14,9 +14,9 @@ use super::{Api, Problem};
 use crate::fold::customer::CustomerDoc;
 use crate::fold::keys::Kind;
 use crate::kpi::Kpi;
-use crate::kpi::catalogue;
 use crate::kpi::figures::{Answer, Figures, Whole};
 use crate::kpi::reader::{ReadError, ShopReader};
+use crate::kpi::{catalogue, live};
 use crate::query::Query;
 use crate::window::{Asked, Span, Window};
 
@@ -103,6 +103,9 @@ fn answer<S: Store>(
     if NOT_A_SERIES.contains(&kpi) {
         return Err(Problem::parameter("kpi", "has no series; ask for its value with as_of"));
     }
+    if from > to {
+        return Err(Problem::parameter("from", "must not be later than to, or than now"));
+    }
     let spans = spans(from, to, step, &setting.time_zone)?;
     let snapshot = query.snapshot()?;
     let reader = ShopReader::new(&*snapshot, query.partition(shop), shop);
@@ -110,6 +113,16 @@ fn answer<S: Store>(
     let mut figures = vec![Figures::default(); spans.len()];
     let day = |at: Timestamp| setting.day(at);
     sums(&reader, step, &spans, &mut figures, day)?;
+    live::each_later(&reader, &setting, now, |all, known| {
+        for (bookings, sign) in [(all, -1), (known, 1)] {
+            for (at, field, amount) in bookings {
+                let index = spans.partition_point(|span| span.to < *at);
+                if spans.get(index).is_some_and(|span| span.contains(*at)) {
+                    figures[index].sums.add(*field, sign * amount);
+                }
+            }
+        }
+    })?;
     if OF_CUSTOMERS.contains(&kpi) {
         customers(&reader, &spans, now, &mut figures)?;
     }
@@ -260,7 +273,7 @@ fn spans(
     let outside = || Problem::parameter("from", "outside the calendar");
     let mut spans = Vec::new();
     if step == Step::Hour {
-        for hour in from.hour()..=to.hour() {
+        for hour in from.hour()..=to.plus_ms(-1).hour().max(from.hour()) {
             if spans.len() == MOST_POINTS {
                 return Err(too_many());
             }
@@ -276,7 +289,7 @@ fn spans(
         start.map(|start| Timestamp::from_ms(start.timestamp().as_millisecond()))
     };
     let mut start = midnight(date).map_err(|_| outside())?;
-    while start <= to {
+    while start < to || spans.is_empty() {
         if spans.len() == MOST_POINTS {
             return Err(too_many());
         }
@@ -323,11 +336,13 @@ mod tests {
         assert_eq!(days, ["2026-03-27T23:00:00Z", "2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z"]);
         let weeks = starts("2026-03-28T12:00:00Z", "2026-03-30T12:00:00Z", Step::Week, "UTC");
         assert_eq!(weeks, ["2026-03-23T00:00:00Z", "2026-03-30T00:00:00Z"]);
+        // The end is left out: midnight begins the next day.
+        let days = starts("2026-01-04T00:00:00Z", "2026-01-07T00:00:00Z", Step::Day, "UTC");
+        assert_eq!(days.len(), 3);
+        let hours = starts("2026-01-04T00:00:00Z", "2026-01-04T02:00:00Z", Step::Hour, "UTC");
+        assert_eq!(hours.len(), 2);
         let months = starts("2026-01-31T12:00:00Z", "2026-03-01T00:00:00Z", Step::Month, "UTC");
-        assert_eq!(
-            months,
-            ["2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"]
-        );
+        assert_eq!(months, ["2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"]);
     }
 
     #[test]

@@ -203,7 +203,7 @@ impl<'a> Book<'a> {
             };
             find(self.last).or_else(|| find(self.first)).unwrap_or(false)
         };
-        parts_of_refund(refund, currency, is_gift)
+        parts_of_refund(refund, (currency, self.last.taxes_included), is_gift)
     }
 
     fn pay(&mut self, refund: &Refund) {
@@ -287,13 +287,13 @@ fn parts_of_sale(content: &Content) -> [i128; PARTS] {
 /// Goods, tax, shipping, duties and fees of a refund in minor units of `currency`.
 fn parts_of_refund(
     refund: &Refund,
-    currency: Currency,
+    (currency, taxes_included): (Currency, bool),
     is_gift: impl Fn(&Id) -> bool,
 ) -> [i128; PARTS] {
     let scale = |amount: i64| scale(refund, amount.into(), currency);
     let (mut goods, mut tax) = (0, scale(refund.tax_minor));
     for line in refund.lines.iter().filter(|line| !line.gift_card && !is_gift(&line.line)) {
-        goods += scale(line.amount_minor);
+        goods += scale(refund.goods_minor(line, taxes_included));
         tax += scale(line.tax_minor);
     }
     let others = [refund.shipping_minor, refund.duties_minor, refund.fees_minor];
@@ -305,6 +305,12 @@ fn parts_of_refund(
 pub(super) fn scale(refund: &Refund, amount: i128, currency: Currency) -> i128 {
     let from = refund.exponent().into();
     rescale(amount, from, currency.exponent().into()).unwrap_or_default()
+}
+
+/// The currency of a refund whose order is not known: its own, that of its money, or the shop's.
+pub(super) fn currency_alone(refund: &Refund, shop: Currency) -> Currency {
+    let by_payment = refund.paid.iter().find_map(|paid| paid.currency);
+    refund.currency.or(by_payment).unwrap_or(shop)
 }
 
 /// A transaction in the currency that it names, or in the refund's.
@@ -337,17 +343,17 @@ fn book_unknown(doc: &OrderDoc, terms: Terms) -> Booked {
     };
     for copy in greatest(&doc.refunds, |refund| &refund.id) {
         let refund = &copy.item;
-        let currency = refund.currency.unwrap_or(terms.shop_currency);
+        let currency = currency_alone(refund, terms.shop_currency);
         name(currency);
         let known = refund.at <= terms.at;
         if known {
-            let parts = parts_of_refund(refund, currency, |_| false);
+            let parts = parts_of_refund(refund, (currency, false), |_| false);
             put(refund.at, Field::money(Counter::Reversals, currency), parts[GOODS]);
             let extras: i128 = parts[1..].iter().sum();
             put(refund.at, Field::money(Counter::Extras, currency), -extras);
         }
         for paid in &refund.paid {
-            let (currency, amount) = in_named_currency(refund, paid, terms.shop_currency);
+            let (currency, amount) = in_named_currency(refund, paid, currency);
             name(currency);
             if known {
                 put(refund.at, Field::money(Counter::Refunded, currency), amount);

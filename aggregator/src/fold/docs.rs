@@ -10,6 +10,8 @@ use serde::de::DeserializeOwned;
 #[derive(Debug)]
 pub struct Docs<T> {
     slots: FxHashMap<Vec<u8>, Slot<T>>,
+    // The keys of dirty slots: a small batch must not walk all that is kept.
+    dirty: Vec<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -20,7 +22,7 @@ struct Slot<T> {
 
 impl<T> Default for Docs<T> {
     fn default() -> Self {
-        Self { slots: FxHashMap::default() }
+        Self { slots: FxHashMap::default(), dirty: Vec::new() }
     }
 }
 
@@ -46,13 +48,29 @@ impl<T: Serialize + DeserializeOwned> Docs<T> {
 
     /// Puts a document in, changed.
     pub fn put(&mut self, key: Vec<u8>, doc: Option<T>) {
-        self.slots.insert(key, Slot { doc, dirty: true });
+        match self.slots.get_mut(&key) {
+            Some(slot) => {
+                slot.doc = doc;
+                if !slot.dirty {
+                    slot.dirty = true;
+                    self.dirty.push(key);
+                }
+            }
+            None => {
+                self.dirty.push(key.clone());
+                self.slots.insert(key, Slot { doc, dirty: true });
+            }
+        }
     }
 
     /// Puts a document back that was not changed.
     pub fn put_back(&mut self, key: Vec<u8>, doc: Option<T>) {
-        let dirty = self.slots.get(&key).is_some_and(|slot| slot.dirty);
-        self.slots.insert(key, Slot { doc, dirty });
+        match self.slots.get_mut(&key) {
+            Some(slot) => slot.doc = doc,
+            None => {
+                self.slots.insert(key, Slot { doc, dirty: false });
+            }
+        }
     }
 
     /// Adds what changed to `writes`, as the store's bytes.
@@ -60,13 +78,12 @@ impl<T: Serialize + DeserializeOwned> Docs<T> {
         &mut self,
         writes: &mut Vec<(Vec<u8>, Option<Vec<u8>>)>,
     ) -> Result<(), StoreError> {
-        for (key, slot) in &mut self.slots {
-            if !slot.dirty {
-                continue;
-            }
+        for key in self.dirty.drain(..) {
+            let Some(slot) = self.slots.get_mut(&key) else { continue };
             slot.dirty = false;
             let value = slot.doc.as_ref().map(postcard::to_stdvec).transpose();
-            writes.push((key.clone(), value.map_err(|error| corrupt(key, &error))?));
+            let value = value.map_err(|error| corrupt(&key, &error))?;
+            writes.push((key, value));
         }
         Ok(())
     }

@@ -56,6 +56,8 @@ pub struct Content {
     pub cancelled_at: Option<Timestamp>,
     /// A test order.
     pub test: bool,
+    /// Prices hold their tax.
+    pub taxes_included: bool,
     /// The customer's pseudonym.
     pub customer: Option<CustomerKey>,
     /// The lines.
@@ -325,6 +327,7 @@ impl From<OrderSnapshot> for Content {
             placed_at: order.placed_at,
             cancelled_at: order.cancelled_at,
             test: order.test,
+            taxes_included: order.taxes_included,
             customer: order.customer,
             lines: order.lines.into_iter().map(ContentLine::from).collect(),
             shipping_minor: order.shipping_minor,

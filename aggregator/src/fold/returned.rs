@@ -12,7 +12,7 @@ use common::reason::Reason;
 use common::time::Timestamp;
 
 use super::additions::{Addition, share};
-use super::book::{Terms, scale};
+use super::book::{Terms, currency_alone, scale};
 use super::carried::greatest;
 use super::order::{Content, OrderDoc};
 
@@ -57,6 +57,7 @@ struct Ordered {
     net: i128,
     quantity: u32,
     currency: Currency,
+    taxes_included: bool,
 }
 
 impl Ordered {
@@ -78,7 +79,8 @@ impl Ordered {
         let net = standing
             .map_or(0, |line| i128::from(line.gross_minor) - i128::from(line.discount_minor));
         let quantity = standing.map_or(0, |line| line.quantity);
-        Self { units, net, quantity, currency: last.currency }
+        let (currency, taxes_included) = (last.currency, last.taxes_included);
+        Self { units, net, quantity, currency, taxes_included }
     }
 }
 
@@ -196,13 +198,15 @@ fn value_of(
     count: u32,
     terms: Terms,
 ) -> (i128, Currency) {
-    let own = ordered.map_or(terms.shop_currency, |ordered| ordered.currency);
     if let Some(((refund, line), offset)) = refund {
+        let alone = || currency_alone(refund, terms.shop_currency);
+        let own = ordered.map_or_else(alone, |ordered| ordered.currency);
         let currency = refund.currency.unwrap_or(own);
-        let amount = scale(refund, line.amount_minor.into(), currency);
+        let included = ordered.is_some_and(|ordered| ordered.taxes_included);
+        let amount = scale(refund, refund.goods_minor(line, included).into(), currency);
         return (share(amount, offset, offset + count, line.quantity), currency);
     }
-    let Some(ordered) = ordered else { return (0, own) };
+    let Some(ordered) = ordered else { return (0, terms.shop_currency) };
     if ordered.quantity == 0 {
         return (0, ordered.currency);
     }

@@ -18,8 +18,8 @@ use crate::fold::order::OrderDoc;
 use crate::fold::shop::ShopSetting;
 use crate::window::{Asked, Span, Window};
 
-/// How long an answer may take.
-const LIMIT: Duration = Duration::from_secs(30);
+/// How long an answer may take: with the wait for a turn, half a minute.
+const LIMIT: Duration = Duration::from_secs(24);
 
 /// Measures how long a question has taken; the one clock a reader has.
 pub trait Stopwatch {

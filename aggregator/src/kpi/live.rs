@@ -5,7 +5,6 @@
 //! and taken back: the document's bookings are taken out and those of what exists by now put in.
 
 use common::customer::CustomerKey;
-use common::id::Id;
 use common::store::StoreError;
 use common::time::{DAY_MS, Timestamp};
 use rustc_hash::FxHashSet;
@@ -13,7 +12,8 @@ use rustc_hash::FxHashSet;
 use super::figures::{Answer, Figures, Whole};
 use super::lifespan::Lifespan;
 use super::reader::{ReadError, ShopReader};
-use crate::fold::book::{Booking, Terms, book};
+use crate::fold::book::{Booked, Booking, Terms, book};
+use crate::fold::checkout::Standing;
 use crate::fold::customer::CustomerDoc;
 use crate::fold::field::{Counter, Field, Sums};
 use crate::fold::keys::Kind;
@@ -108,10 +108,7 @@ pub fn answer(
     }
     let mut figures: Vec<Figures> =
         Window::EVERY.iter().map(|window| sums.figures(*window)).collect();
-    let later = reader.later_than(now)?;
-    if !later.is_empty() {
-        take_back(reader, &later, &mut figures, setting, now)?;
-    }
+    take_back(reader, &mut figures, setting, now)?;
     for window in Window::EVERY {
         if windows.contains(&window) {
             let figures = &mut figures[window as usize];
@@ -174,41 +171,51 @@ pub fn lifespan(reader: &ShopReader<'_>, now: Timestamp) -> Result<Option<f64>, 
     Ok(lifespan.years())
 }
 
-/// Replaces what documents with instants after now put into the sums by what they put in by now.
-fn take_back(
+/// Visits what documents with instants after now put into the books in all, and by now.
+pub fn each_later(
     reader: &ShopReader<'_>,
-    later: &[(u8, Id)],
-    figures: &mut [Figures],
     setting: &ShopSetting,
     now: Timestamp,
-) -> Result<(), StoreError> {
-    let mut classes: FxHashSet<CustomerKey> = FxHashSet::default();
-    for (kind, id) in later {
-        if *kind == Kind::Checkout as u8 {
-            let Some(doc) = reader.checkout(id)? else { continue };
-            let by = |at| {
-                doc.standing(at).map(crate::fold::checkout::Standing::bookings).unwrap_or_default()
-            };
-            replace(figures, &by(Timestamp::MAX), &by(now), now);
+    mut visit: impl FnMut(&[Booking], &[Booking]),
+) -> Result<Vec<Booked>, StoreError> {
+    let mut orders = Vec::new();
+    for (kind, id) in reader.later_than(now)? {
+        if kind == Kind::Checkout as u8 {
+            let Some(doc) = reader.checkout(&id)? else { continue };
+            let by = |at| doc.standing(at).map(Standing::bookings).unwrap_or_default();
+            visit(&by(Timestamp::MAX), &by(now));
             continue;
         }
-        let Some(doc) = reader.order(id)? else { continue };
+        let Some(doc) = reader.order(&id)? else { continue };
         let class = match doc.last().and_then(|last| last.customer) {
             Some(customer) => reader.class(customer)?,
             None => None,
         };
-        let customer_redacted = class.as_ref().and_then(|(_, class)| class.redacted());
+        let customer_redacted = class.and_then(|(_, class)| class.redacted());
         let terms =
             Terms { at: Timestamp::MAX, customer_redacted, shop_currency: setting.currency };
         let all = book(&doc, terms);
-        let known = book(&doc, Terms { at: now, ..terms });
-        replace(figures, &all.bookings, &known.bookings, now);
-        if all.purchase.is_some_and(|(_, placed_at)| placed_at > now)
-            && let Some((root, class)) = class
+        visit(&all.bookings, &book(&doc, Terms { at: now, ..terms }).bookings);
+        orders.push(all);
+    }
+    Ok(orders)
+}
+
+/// Replaces what documents with instants after now put into the sums by what they put in by now.
+fn take_back(
+    reader: &ShopReader<'_>,
+    figures: &mut [Figures],
+    setting: &ShopSetting,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let orders = each_later(reader, setting, now, |all, known| replace(figures, all, known, now))?;
+    let mut classes: FxHashSet<CustomerKey> = FxHashSet::default();
+    for (customer, placed_at) in orders.into_iter().filter_map(|booked| booked.purchase) {
+        if placed_at > now
+            && let Some((root, class)) = reader.class(customer)?
             && classes.insert(root)
         {
-            let entries = class.purchases.entries(&mut reader.chunks())?;
-            stand_back(figures, &entries, now);
+            stand_back(figures, &class.purchases.entries(&mut reader.chunks())?, now);
         }
     }
     Ok(())
@@ -235,7 +242,7 @@ fn stand_back(figures: &mut [Figures], entries: &[Entry], now: Timestamp) {
     let known = entries.partition_point(|entry| entry.placed_at <= now);
     for (entries, sign) in [(entries, -1), (&entries[..known], 1)] {
         for (window, figures) in Window::EVERY.iter().zip(&mut *figures) {
-            let stand = Standing::of(entries, *window, now.hour());
+            let stand = Stand::of(entries, *window, now.hour());
             figures.customers += sign * stand.customer;
             figures.repeat += sign * stand.repeat;
             figures.returning += sign * stand.returning;
@@ -246,7 +253,7 @@ fn stand_back(figures: &mut [Figures], entries: &[Entry], now: Timestamp) {
 }
 
 /// How the histograms see a customer in a window that ends with an hour: 1 or 0 each.
-struct Standing {
+struct Stand {
     customer: i128,
     repeat: i128,
     returning: i128,
@@ -254,7 +261,7 @@ struct Standing {
     both: i128,
 }
 
-impl Standing {
+impl Stand {
     fn of(entries: &[Entry], window: Window, hour: i64) -> Self {
         let mut latest = entries.iter().rev().map(|entry| entry.placed_at.hour());
         let (latest, second) = (latest.next(), latest.next());

@@ -108,37 +108,44 @@ fn refund(order: u64) -> impl Strategy<Value = Refund> {
     let paid =
         prop::collection::vec((prop::sample::select(vec!["USD", "EUR", ""]), 0i64..3000), 0..3);
     let named = prop::sample::select(vec!["USD", "USD", "", "EUR"]);
-    ((1u64..4, instant(), lines), (paid, named, 0i64..300, 0i64..60, prop::option::of(reason())))
-        .prop_map(move |((id, at, lines), (paid, named, shipping, tax, note_reason))| {
-            let currency = Currency::parse(named).ok();
-            // Amounts of an unnamed currency are in 10^-8: an odd digit makes them round.
-            let scale =
-                |minor: i64| if currency.is_some() { minor } else { minor * 1_000_000 + 500_000 };
-            let lines = lines.into_iter().map(|line| RefundLine {
-                amount_minor: scale(line.amount_minor),
-                tax_minor: scale(line.tax_minor),
-                ..line
-            });
-            let paid = paid.into_iter().map(|(code, amount)| {
-                let currency = Currency::parse(code).ok();
-                let amount_minor = if currency.is_some() { amount } else { amount * 1_000_000 };
-                Paid { currency, amount_minor }
-            });
-            Refund {
-                id: (order * 10 + id).into(),
-                order: order.into(),
-                at,
-                currency,
-                lines: lines.collect(),
-                shipping_minor: scale(shipping),
-                tax_minor: scale(tax),
-                duties_minor: 0,
-                fees_minor: 0,
-                paid: paid.collect(),
-                note_reason,
-                return_id: None,
-            }
-        })
+    (
+        (1u64..4, instant(), lines),
+        (paid, named, 0i64..300, 0i64..60, prop::option::of(reason()), any::<bool>()),
+    )
+        .prop_map(
+            move |((id, at, lines), (paid, named, shipping, tax, note_reason, as_shown))| {
+                let currency = Currency::parse(named).ok();
+                // Amounts of an unnamed currency are in 10^-8: an odd digit makes them round.
+                let scale = |minor: i64| {
+                    if currency.is_some() { minor } else { minor * 1_000_000 + 500_000 }
+                };
+                let lines = lines.into_iter().map(|line| RefundLine {
+                    amount_minor: scale(line.amount_minor),
+                    tax_minor: scale(line.tax_minor),
+                    ..line
+                });
+                let paid = paid.into_iter().map(|(code, amount)| {
+                    let currency = Currency::parse(code).ok();
+                    let amount_minor = if currency.is_some() { amount } else { amount * 1_000_000 };
+                    Paid { currency, amount_minor }
+                });
+                Refund {
+                    id: (order * 10 + id).into(),
+                    order: order.into(),
+                    at,
+                    currency,
+                    lines: lines.collect(),
+                    shipping_minor: scale(shipping),
+                    tax_minor: scale(tax),
+                    duties_minor: 0,
+                    fees_minor: 0,
+                    paid: paid.collect(),
+                    note_reason,
+                    return_id: None,
+                    as_shown,
+                }
+            },
+        )
 }
 
 fn returned(order: u64) -> impl Strategy<Value = ReturnSnapshot> {
@@ -169,7 +176,7 @@ fn snapshot(order: u64) -> impl Strategy<Value = OrderSnapshot> {
     let returns = prop::collection::vec(returned(order), 0..2);
     let currency =
         prop::sample::select(vec!["USD", "USD", "USD", "USD", "USD", "USD", "USD", "JPY"]);
-    let head = (cancelled, prop::bool::weighted(0.07), customer, lines(), currency);
+    let head = (cancelled, prop::bool::weighted(0.07), customer, lines(), currency, any::<bool>());
     let tail = (
         0i64..900,
         0i64..200,
@@ -179,7 +186,7 @@ fn snapshot(order: u64) -> impl Strategy<Value = OrderSnapshot> {
         returns,
     );
     (head, tail).prop_map(move |(head, tail)| {
-        let (cancelled_at, test, customer, lines, currency) = head;
+        let (cancelled_at, test, customer, lines, currency, taxes_included) = head;
         let (shipping_minor, tax_minor, presented, checkout, refunds, returns) = tail;
         let presentment = Presentment {
             currency: Currency::parse("EUR").expect("a currency"),
@@ -192,6 +199,7 @@ fn snapshot(order: u64) -> impl Strategy<Value = OrderSnapshot> {
             placed_at: placed_at(order),
             cancelled_at,
             test,
+            taxes_included,
             financial_status: None,
             customer,
             lines,

@@ -4,13 +4,13 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use actix_web::HttpResponse;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse};
 use aggregator::api::Problem;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use super::Admin;
+use super::{Admin, not_foreign};
 use crate::log_view;
 
 /// Bytes of a piece of the answer.
@@ -19,7 +19,8 @@ const PIECE_BYTES: usize = 64 * 1024;
 const PIECES: usize = 8;
 
 /// Streams what the log holds by now.
-pub async fn dump(admin: Data<Admin>) -> Result<HttpResponse, Problem> {
+pub async fn dump(admin: Data<Admin>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    not_foreign(&admin, &request)?;
     let log = admin.file_log()?;
     let (pieces, body) = channel(PIECES);
     actix_web::rt::task::spawn_blocking(move || {

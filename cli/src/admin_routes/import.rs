@@ -7,7 +7,7 @@ use common::shop::ShopDomain;
 use common::time::Timestamp;
 use serde::Deserialize;
 
-use super::{Admin, failed, same_origin};
+use super::{Admin, failed, not_foreign};
 use crate::import::append::append_lines;
 use crate::import::translate::{Translator, default_source, needs_shop};
 use crate::import::{Import, Kind};
@@ -29,7 +29,7 @@ pub async fn import(
     asking: Query<Asking>,
     lines: Bytes,
 ) -> Result<HttpResponse, Problem> {
-    same_origin(&request)?;
+    not_foreign(&admin, &request)?;
     let import = asking.into_inner().import(&admin)?;
     let translator = Translator::new(&admin.config, import, admin.pseudonyms.clone());
     let translated = web::block(move || translator.translate(&lines, 1)).await?;

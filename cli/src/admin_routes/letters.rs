@@ -7,7 +7,7 @@ use common::shop::ShopDomain;
 use ingest::dead_letter::LetterId;
 use serde::Deserialize;
 
-use super::{Admin, failed, same_origin};
+use super::{Admin, failed, not_foreign};
 use crate::letters::{self, RetryFailure};
 
 /// What stands in for what a letter does not name.
@@ -17,14 +17,20 @@ pub struct Asking {
 }
 
 /// `GET /v1/dead-letters`.
-pub async fn list(admin: Data<Admin>) -> Result<HttpResponse, Problem> {
+pub async fn list(admin: Data<Admin>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    not_foreign(&admin, &request)?;
     let dir = admin.letters.clone();
     let listed = web::block(move || letters::list(&dir)).await?;
     Ok(HttpResponse::Ok().json(listed.map_err(|error| failed(&error))?))
 }
 
 /// `GET /v1/dead-letters/{id}`, with its body: the one answer that holds personal data.
-pub async fn show(admin: Data<Admin>, id: Path<String>) -> Result<HttpResponse, Problem> {
+pub async fn show(
+    admin: Data<Admin>,
+    request: HttpRequest,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    not_foreign(&admin, &request)?;
     let id = LetterId::parse(&id).ok_or_else(unknown)?;
     let dir = admin.letters.clone();
     let shown = web::block(move || letters::show(&dir, &id)).await?;
@@ -39,7 +45,7 @@ pub async fn retry(
     id: Path<String>,
     asking: Query<Asking>,
 ) -> Result<HttpResponse, Problem> {
-    same_origin(&request)?;
+    not_foreign(&admin, &request)?;
     let id = LetterId::parse(&id).ok_or_else(unknown)?;
     let shop = asking.shop.as_deref().map(ShopDomain::parse).transpose();
     let shop = shop.map_err(|error| Problem::parameter("shop", &error.to_string()))?;

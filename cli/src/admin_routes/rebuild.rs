@@ -10,12 +10,12 @@ use aggregator::fold::digest::{self, Digest};
 use aggregator::run::fold_all;
 use common::store::{FileStore, Store as _};
 
-use super::{Admin, failed, same_origin, turn};
+use super::{Admin, failed, not_foreign, turn};
 use crate::node::state;
 
 /// Builds a state from the log's start to its end, digests it and removes it.
 pub async fn rebuild(admin: Data<Admin>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    same_origin(&request)?;
+    not_foreign(&admin, &request)?;
     let _turn = turn(&admin)?;
     let building = admin.clone();
     let built = web::block(move || build(&building)).await?;

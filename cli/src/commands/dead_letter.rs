@@ -16,10 +16,10 @@ use serde::de::DeserializeOwned;
 
 use crate::args::Global;
 use crate::letters::{self, Letter, Letters, Retry};
-use crate::node::claim::{Claim, claim};
+use crate::node::claim::{Claim, claim, existing};
 use crate::node::layout::Layout;
 use crate::node::{clock, open_log};
-use crate::output::Output;
+use crate::output::{Output, chain};
 use crate::remote::Remote;
 
 /// What to do with dead letters.
@@ -57,7 +57,11 @@ enum Place {
 pub fn run(global: &Global, command: &Command) -> anyhow::Result<()> {
     let config = global.configuration(Needs::Nothing)?;
     let output = global.output();
-    let place = match claim(&config, output, |layout| open_log(&config, layout, None))? {
+    let claimed = claim(&config, output, |layout| {
+        existing(layout)?;
+        open_log(&config, layout, None)
+    })?;
+    let place = match claimed {
         Claim::There(remote) => Place::There(remote),
         Claim::Here(log) => {
             let key = PseudonymKey::load_or_create(&config)?;
@@ -138,7 +142,7 @@ fn retry(
             id: id.to_string(),
             done: false,
             events: 0,
-            detail: format!("{error:#}"),
+            detail: chain(error.as_ref()),
         });
         dead += usize::from(!retried.done);
         if output.json {

@@ -19,7 +19,8 @@ const DEFAULT_PATH: &str = "/webhooks/shopify";
 pub struct Args {
     /// The payload; `-` reads standard input
     file: PathBuf,
-    /// Where to post; without a path, /webhooks/shopify is appended
+    /// Where to post, http:// only (TLS ends at a proxy in front of the receiver); without a path,
+    /// /webhooks/shopify is appended
     #[arg(long)]
     url: String,
     /// The source's secret

@@ -13,7 +13,8 @@ use crate::simulate::{self, Faults, Options, Report};
 /// The arguments.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Where to post; without a path, /webhooks/shopify is appended
+    /// Where to post, http:// only (TLS ends at a proxy in front of the receiver); without a path,
+    /// /webhooks/shopify is appended
     #[arg(long)]
     url: String,
     /// The source's secret

@@ -11,6 +11,12 @@ const MAX_LINES: u64 = 1000;
 /// Bytes at which a chunk is full.
 const FULL_BYTES: usize = 1 << 20;
 
+/// The most bytes of a chunk of lines of at most `max_line_bytes`: the last line is added while it
+/// is not full yet, and every line has a newline.
+pub const fn longest_chunk_bytes(max_line_bytes: usize) -> usize {
+    FULL_BYTES + max_line_bytes + 1
+}
+
 /// Whole lines of a file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Chunk {
@@ -113,6 +119,15 @@ mod tests {
         let lines: Vec<u64> = chunks[0].errors.iter().map(|error| error.line).collect();
         assert_eq!(lines, [2]);
         assert_eq!(chunks[0].end, Mark { offset: 13, lines: 4 });
+    }
+
+    #[test]
+    fn knows_the_longest() {
+        let (filler, line) = ("1".repeat(FULL_BYTES - 2), "2".repeat(FULL_BYTES));
+        let chunks = all(&format!("{filler}\n{line}\n"), FULL_BYTES);
+        assert_eq!(chunks.len(), 1);
+        assert_eq!(chunks[0].errors, []);
+        assert!(chunks[0].text.len() <= longest_chunk_bytes(FULL_BYTES));
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! The state's directory: what it was made with, and how it is replaced without ever being lost.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use aggregator::fold::FOLD_VERSION;
 use anyhow::Context as _;
-use common::config::{Config, PseudonymKey};
+use common::config::{Attributes, Config, PseudonymKey};
 use common::store::{FileStore, Manifest};
 
 use super::layout::Layout;
@@ -25,7 +26,7 @@ pub fn manifest(config: &Config, key: &PseudonymKey) -> Manifest {
         partitioner: "murmur2".to_owned(),
         fold_version: FOLD_VERSION,
         pseudonym_key: key.fingerprint(),
-        shops: shops(config),
+        shops: shops(config) + &attributes(config),
     }
 }
 
@@ -118,6 +119,27 @@ fn shops(config: &Config) -> String {
         }
     }
     shops
+}
+
+/// The attributes that may enter events, of each source that has any, as canonical text: events of
+/// other attributes come to other figures by attribute.
+fn attributes(config: &Config) -> String {
+    let mut texts = Vec::new();
+    for (source, settings) in &config.sources {
+        let Attributes { line_properties, note_attributes, tags } = &settings.attributes;
+        let lists = [
+            ("line_properties", line_properties),
+            ("note_attributes", note_attributes),
+            ("tags", tags),
+        ];
+        for (list, names) in lists {
+            let names: BTreeSet<&String> = names.iter().collect();
+            if !names.is_empty() {
+                texts.push(format!("; attributes {source}.{list} {names:?}"));
+            }
+        }
+    }
+    texts.concat()
 }
 
 #[cfg(test)]

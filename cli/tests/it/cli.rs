@@ -46,6 +46,9 @@ fn exit_codes_tell_usage_from_configuration_from_failure() {
     check(&home, &["kpi", SHOP, "--window", "2d"], 2, &["24h, 7d, 30d"]);
     check(&home, &["backfill", "shopify-jsonl", "x"], 2, &["--shop"]);
     check(&home, &["digest"], 1, &["holds no log", "data.dir"]);
+    check(&home, &["dead-letter", "list"], 1, &["holds no log", "data.dir"]);
+    check(&home, &["dead-letter", "retry", "--all"], 1, &["holds no log", "data.dir"]);
+    assert!(!home.path("data").exists(), "who only looks makes nothing");
     check(&home, &["healthcheck"], 1, &["readyz"]);
     check(&home, &["backfill", "events-jsonl", "no-such-file"], 1, &["no-such-file"]);
 
@@ -162,6 +165,10 @@ fn changed_settings_ask_for_a_rebuild() {
     home.stdout(&["rebuild"]);
     let kpis = home.json(&["kpi", SHOP, "--json"]);
     assert_eq!(kpis["time_zone"], "Europe/Paris");
+    let tags = "[sources.shopify.attributes]\ntags = [\"vip\", \"b2b\"]\n";
+    std::fs::write(&path, format!("{config}{zone}{tags}")).expect("the configuration");
+    let told = ["tallyhook rebuild", "shopify.tags {\"b2b\", \"vip\"}"];
+    check(&home, &["kpi", SHOP], 78, &told);
 
     std::fs::write(&path, format!("{config}[log]\npartitions = 8\n")).expect("the configuration");
     check(&home, &["serve"], 78, &["log.partitions", "32"]);
@@ -204,6 +211,49 @@ fn pages_of_other_sites_may_not_import() {
     assert_eq!((reply.status, &reply.json()["imported"]), (200, &1.into()));
     let reply = client.post(&url, &[], b"{}\n\nno\n").expect("an answer");
     assert_eq!(reply.json()["errors"][1]["line"], 3, "{reply:?}");
+
+    // A name of another site's that resolves to this machine.
+    let port = server.admin.rsplit_once(':').expect("a port").1;
+    let rebound = format!("evil.example:{port}");
+    let foreign = [("host", rebound.as_str())];
+    client.post(&url, &foreign, lines(1).as_bytes()).expect("an answer").assert_problem(400);
+    let letters = format!("{}/v1/dead-letters", server.admin);
+    client.get(&letters, &foreign).expect("an answer").assert_problem(400);
+    let own = format!("localhost:{port}");
+    assert_eq!(client.get(&letters, &[("host", own.as_str())]).expect("an answer").status, 200);
+}
+
+#[test]
+fn a_missing_file_is_told_once() {
+    let home = Home::new();
+    for arguments in [&["--config", "nofile.toml", "digest"][..], &["send", "nofile.json"]] {
+        let more = ["--url", "http://x", "--secret", "x", "--topic", "x", "--shop", SHOP];
+        let more = if arguments[0] == "send" { &more[..] } else { &[] };
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tallyhook"));
+        let command = command.current_dir(home.path("")).args(arguments).args(more);
+        let (_, text) = ended(&command.output().expect("the binary starts"));
+        assert_eq!(text.matches("No such file").count(), 1, "{text}");
+    }
+}
+
+#[test]
+fn the_longest_lines_go_through_an_instance() {
+    let home = Home::new();
+    let server = home.serve();
+    let order = |id: u8, bytes: usize| {
+        let order = format!(
+            "{{\"id\":{id},\"currency\":\"USD\",\"created_at\":\"2024-01-01T00:00:00Z\",\
+             \"line_items\":[{{\"id\":1,\"quantity\":1,\"price\":\"10.00\"}}],\"note\":\""
+        );
+        let filler = "x".repeat(bytes - order.len() - 2);
+        format!("{order}{filler}\"}}\n")
+    };
+    // A chunk that is not full by a byte, and the longest line behind.
+    let text = order(1, (1 << 20) - 2) + &order(2, 8 << 20);
+    std::fs::write(home.path("orders.jsonl"), text).expect("the file");
+    let done = home.json(&["backfill", "shopify-jsonl", "orders.jsonl", "--shop", SHOP, "--json"]);
+    assert_eq!((&done["imported"], &done["errors"]), (&2.into(), &0.into()));
+    server.stop();
 }
 
 #[test]

@@ -64,17 +64,20 @@ pub(super) fn gather<'a>(events: &[&'a Event]) -> BTreeMap<&'a Id, BTreeMap<&'a 
 }
 
 impl<'a> RefundDocument<'a> {
-    /// `configured` is the currency where neither the refund nor its order names one.
+    /// `configured` is the currency where neither the refund nor its order nor its money names one.
     pub(super) fn new(refund: &'a Refund, order: Option<&Order<'_>>, configured: Currency) -> Self {
         let ordered = order.map(Order::currency);
-        let currency = refund.currency.or(ordered).unwrap_or(configured);
+        let by_payment = refund.paid.iter().find_map(|paid| paid.currency);
+        let currency = refund.currency.or(ordered).or(by_payment).unwrap_or(configured);
+        let taxed = order.is_some_and(|order| order.last.taxes_included) && refund.as_shown;
+        let net = |line: &RefundLine| line.amount_minor - if taxed { line.tax_minor } else { 0 };
         let minor = |amount: i64| match refund.currency {
             Some(_) => i128::from(amount),
             None => from_unnamed(amount, currency),
         };
         let goods = || refund.lines.iter().filter(|line| !is_gift_card(line, order));
         let parts = [
-            goods().map(|line| minor(line.amount_minor)).sum(),
+            goods().map(|line| minor(net(line))).sum(),
             goods().map(|line| minor(line.tax_minor)).sum::<i128>() + minor(refund.tax_minor),
             minor(refund.shipping_minor),
             minor(refund.duties_minor),
@@ -84,7 +87,7 @@ impl<'a> RefundDocument<'a> {
         let returned = came_back.map(|line| ReturnedGoods {
             line: &line.line,
             quantity: line.quantity,
-            amount: minor(line.amount_minor),
+            amount: minor(net(line)),
             reason: line.reason.or(refund.note_reason),
         });
         let presentment = order.and_then(|order| order.last.presentment);

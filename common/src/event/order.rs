@@ -24,6 +24,9 @@ pub struct OrderSnapshot {
     /// A test order: withdrawn from every KPI.
     #[serde(default, skip_serializing_if = "is_false")]
     pub test: bool,
+    /// Prices hold their tax.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub taxes_included: bool,
     /// The payment's state, for example `paid`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub financial_status: Option<Box<str>>,

@@ -80,9 +80,23 @@ pub struct Refund {
     /// The return that it settles.
     #[serde(default)]
     pub return_id: Option<Id>,
+    /// The lines' amounts are as the platform shows them: they hold their tax where the order's prices
+    /// do. A refund on its own does not say which, its order does.
+    #[serde(default)]
+    pub as_shown: bool,
 }
 
 impl Refund {
+    /// The value of a line's goods without tax, in an order whose prices hold their tax or do not.
+    #[must_use]
+    pub const fn goods_minor(&self, line: &RefundLine, taxes_included: bool) -> i64 {
+        if self.as_shown && taxes_included {
+            line.amount_minor.saturating_sub(line.tax_minor)
+        } else {
+            line.amount_minor
+        }
+    }
+
     /// The digits of the amounts: the currency's, or [`UNNAMED_EXPONENT`].
     #[must_use]
     pub fn exponent(&self) -> u8 {
@@ -97,7 +111,7 @@ pub struct RefundLine {
     pub line: Id,
     /// Units.
     pub quantity: u32,
-    /// Value of the goods net of discounts, without tax.
+    /// Value of the goods net of discounts; see [`Refund::goods_minor`].
     pub amount_minor: i64,
     /// Their tax.
     #[serde(default)]

@@ -34,6 +34,7 @@ pub(super) fn order(line: &Line<'_>) -> Read {
         placed_at,
         cancelled_at,
         test: object.optional("test", object::flag)?.unwrap_or(false),
+        taxes_included: false,
         financial_status: object.optional("financial_status", object::label)?.flatten(),
         customer: line.customer("customer")?,
         lines,

@@ -94,6 +94,7 @@ pub(super) fn refund_of(
         paid: paid.map(|amount_minor| Paid { currency, amount_minor }).into_iter().collect(),
         note_reason: note.and_then(|note| context.notes.classify(&note)),
         return_id: None,
+        as_shown: false,
     })
 }
 

@@ -122,6 +122,7 @@ fn snapshot(
     Ok(OrderSnapshot {
         cancelled_at: order.cancelled_at.0,
         test: order.test.is_set(),
+        taxes_included: included,
         financial_status: order.financial_status.get().and_then(extras::word),
         customer,
         shipping_minor: shipping.price_minor,

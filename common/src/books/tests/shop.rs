@@ -33,6 +33,7 @@ pub(super) fn order(id: u64, placed_day: i64) -> OrderSnapshot {
         placed_at: day(placed_day),
         cancelled_at: None,
         test: false,
+        taxes_included: false,
         financial_status: None,
         customer: None,
         lines: Vec::new(),
@@ -98,6 +99,7 @@ pub(super) fn refund(id: u64, order: u64, made_day: i64, lines: Vec<RefundLine>)
         paid: Vec::new(),
         note_reason: None,
         return_id: None,
+        as_shown: false,
     }
 }
 

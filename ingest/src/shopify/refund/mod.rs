@@ -85,9 +85,11 @@ pub(super) fn translate(body: &[u8], context: &Context<'_>) -> Result<Event, Dea
     }
     let made_at = document.processed_at.0.or(document.created_at.0);
     let at = made_at.or(document.updated_at.0).unwrap_or_else(|| context.time_without_body());
-    let currency = document.named_currency().or_else(|| document.paid_currency());
-    let terms = Terms { currency, taxes_included: document.taxes_included.is_set() };
-    let refund = refund(&document, id, &order, at, terms, context)?;
+    // What only transactions name is the buyer's currency; plain fields are in the shop's.
+    let included = document.taxes_included.is_set();
+    let terms = Terms { currency: document.named_currency(), taxes_included: included };
+    let mut refund = refund(&document, id, &order, at, terms, context)?;
+    refund.as_shown = !included;
     let version_at = document.updated_at.0.unwrap_or(at);
     Ok(context.event(version_at, Body::Refund(Box::new(refund))))
 }
@@ -155,6 +157,7 @@ fn refund(
             .r#return
             .get()
             .and_then(|link| link.id.with_gid(&link.admin_graphql_api_id)),
+        as_shown: false,
     })
 }
 
@@ -178,13 +181,6 @@ impl RefundDoc<'_> {
             })
             .or_else(|| shop_currency(&self.total_duties_set))
             .or_else(|| shop_currency(&self.total_additional_fees_set))
-    }
-
-    /// The one currency of the transactions; `None` where they have none or several.
-    fn paid_currency(&self) -> Option<Currency> {
-        let mut named = self.transactions.items().iter().filter_map(|paid| paid.currency.0);
-        let first = named.next()?;
-        named.all(|other| other == first).then_some(first)
     }
 }
 
