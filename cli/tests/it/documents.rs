@@ -627,3 +627,75 @@ fn checkouts_are_completed_or_abandoned() {
     );
     check(&server, 0, "24h", &[("checkout_abandonment_ratio", "null = 0/0")]);
 }
+
+/// 2 x 12.00 with 4.00 tax inside; one comes back for 12.00, 2.00 of it tax: 10.00 of goods.
+#[test]
+fn prices_that_hold_tax_are_reversed_without_it_whatever_carries_the_refund() {
+    let taxed = with(
+        order(1, 1, &at().days_ago(9), &[line(11, 2, "12.00")]),
+        &json!({"taxes_included": true}),
+    );
+    let mut taxed = taxed;
+    taxed["line_items"][0]["tax_lines"] = json!([{"price": "4.00"}]);
+    let alone =
+        with(refund(5, &at().days_ago(3), 11, 1, "return", [12.0, 2.0]), &json!({"order_id": 1}));
+    let inside = with(
+        taxed.clone(),
+        &json!({"updated_at": at().days_ago(2), "refunds": [
+            refund(5, &at().days_ago(3), 11, 1, "return", [12.0, 2.0])]}),
+    );
+    let order = webhook("orders/create", &taxed);
+    let alone = webhook("refunds/create", &alone);
+    let inside = webhook("orders/updated", &inside);
+    let arrivals: [&[&Delivery]; 4] =
+        [&[&order, &alone], &[&alone, &order], &[&inside], &[&alone, &inside, &order]];
+    for arrival in arrivals {
+        let home = Home::new();
+        let server = home.serve();
+        let arrival: Vec<Delivery> = arrival.iter().map(|delivery| (*delivery).clone()).collect();
+        server.take(&arrival);
+        check(
+            &server,
+            0,
+            "30d",
+            &[
+                ("gross_sales", "20.00"),
+                ("reversals", "10.00"),
+                ("net_sales", "10.00"),
+                ("total_sales", "12.00"),
+                ("return_ratio value_period", "0.5 = 10.00/20.00"),
+            ],
+        );
+    }
+}
+
+/// The goods of a refund are in the shop's currency even where the money went back in the buyer's.
+#[test]
+fn plain_amounts_are_in_the_shops_currency() {
+    let mut sold = order(1, 1, &at().days_ago(9), &[line(11, 1, "20.00")]);
+    sold["total_price_set"] = json!({
+        "shop_money": {"amount": "20.00", "currency_code": "USD"},
+        "presentment_money": {"amount": "18.00", "currency_code": "EUR"},
+    });
+    let back = json!({
+        "id": 5, "order_id": 1, "created_at": at().days_ago(3),
+        "refund_line_items": [{
+            "line_item_id": 11, "quantity": 1, "restock_type": "return", "subtotal": 10.0,
+        }],
+        "transactions": [
+            {"kind": "refund", "status": "success", "amount": "9.00", "currency": "EUR"},
+        ],
+    });
+    for turned in [false, true] {
+        let mut arrival = vec![webhook("orders/create", &sold), webhook("refunds/create", &back)];
+        if turned {
+            arrival.reverse();
+        }
+        let home = Home::new();
+        let server = home.serve();
+        server.take(&arrival);
+        check(&server, 0, "30d", &[("reversals", "10.00"), ("refunded", "10.00")]);
+        let shops = server.json("/v1/shops");
+        assert_eq!(shops["shops"][0]["currencies"], json!(["USD"]));
+    }
+}
