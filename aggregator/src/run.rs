@@ -88,7 +88,7 @@ impl Runner {
         log: &Log,
         store: Arc<S>,
         settings: Arc<ShopSettings>,
-        telling: Telling,
+        telling: &Telling,
     ) -> Result<Self, FoldError> {
         let work = Folding::open(log, store, settings, telling.clone())?;
         let behind: u64 = telling.progress.lag(log).unwrap_or_default().iter().sum();

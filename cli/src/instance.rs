@@ -129,7 +129,7 @@ impl Services {
         let (views, progress) = (Arc::new(Views::default()), node.progress()?);
         let telling =
             Telling { progress: progress.clone(), metrics: metrics.clone(), views: views.clone() };
-        let runner = Runner::start(&node.log, node.store.clone(), node.settings.clone(), telling)?;
+        let runner = Runner::start(&node.log, node.store.clone(), node.settings.clone(), &telling)?;
         let query = Arc::new(node.query(views, progress));
         let token = node.config.admin.token.clone();
         let public_url = Some(format!("http://{}", reachable(public)));

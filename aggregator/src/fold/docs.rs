@@ -48,18 +48,15 @@ impl<T: Serialize + DeserializeOwned> Docs<T> {
 
     /// Puts a document in, changed.
     pub fn put(&mut self, key: Vec<u8>, doc: Option<T>) {
-        match self.slots.get_mut(&key) {
-            Some(slot) => {
-                slot.doc = doc;
-                if !slot.dirty {
-                    slot.dirty = true;
-                    self.dirty.push(key);
-                }
+        if let Some(slot) = self.slots.get_mut(&key) {
+            slot.doc = doc;
+            if !slot.dirty {
+                slot.dirty = true;
+                self.dirty.push(key);
             }
-            None => {
-                self.dirty.push(key.clone());
-                self.slots.insert(key, Slot { doc, dirty: true });
-            }
+        } else {
+            self.dirty.push(key.clone());
+            self.slots.insert(key, Slot { doc, dirty: true });
         }
     }
 

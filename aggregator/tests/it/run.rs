@@ -64,8 +64,7 @@ fn goes_on_after_the_store_failed() {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime");
-    let mut runner =
-        Runner::start(&log, store.clone(), settings(), telling.clone()).expect("starts");
+    let mut runner = Runner::start(&log, store.clone(), settings(), &telling).expect("starts");
     for event in &events {
         let bytes = event.encode().expect("encodes").into();
         runtime.block_on(log.append(PARTITION, bytes)).expect("appends");
