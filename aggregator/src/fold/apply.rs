@@ -91,9 +91,12 @@ impl Work<'_> {
         let is = self.booked(&after)?;
         seen.order |= before.last().is_none() && after.last().is_some();
         seen.refunds += after.refunds.len().saturating_sub(before.refunds.len()) as u64;
-        seen.note_returned(&was, &is);
         self.caches.orders.put(key, Some(after).filter(|doc| !doc.is_empty()));
-        self.rebook(id, &was, &is)?;
+        // Most snapshots after the first say nothing new to the books.
+        if was != is {
+            seen.note_returned(&was, &is);
+            self.rebook(id, &was, &is)?;
+        }
         Ok(true)
     }
 
