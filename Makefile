@@ -19,8 +19,8 @@ run: toolchain ## builds the release binary and runs the demo: simulated shops, 
 	@cargo run --release --locked -p tallyhook -- demo
 
 test: lint ## sets up what the tests need and runs every check and test
-	cargo nextest run --locked --workspace --profile $(NEXTEST_PROFILE)
 	cargo test --locked --workspace --doc
+	cargo nextest run --locked --workspace --profile $(NEXTEST_PROFILE)
 
 lint: setup ## checks formatting, lints, licences and the boundaries of the crates
 	cargo fmt --all --check
