@@ -12,6 +12,7 @@ use aggregator::kpi::reader::{ReadError, ShopReader};
 use aggregator::kpi::{as_of, catalogue};
 use aggregator::window::{Asked, Window};
 use common::config::{Config, Inputs, Needs};
+use common::currency::Currency;
 use common::event::Event;
 use common::shop::ShopDomain;
 use common::store::{MemoryStore, Store};
@@ -80,18 +81,18 @@ pub fn figures(store: &MemoryStore, shop: &ShopDomain, asked: Asked) -> Option<F
     };
     let rows = catalogue::kpis(&answer, asked);
     let named = rows.into_iter().map(|row| {
-        let currency = row.currency.map(|currency| currency.to_string());
-        let name = format!(
-            "{} {} {} {} {}",
-            row.kpi,
-            row.basis.unwrap_or("-"),
-            row.window,
-            currency.unwrap_or_default(),
-            row.reason.unwrap_or_default()
-        );
+        let name = name([row.kpi, row.basis.unwrap_or("-"), row.window], row.currency, row.reason);
         (name, [row.value, row.numerator, row.denominator])
     });
     Some(named.collect())
+}
+
+/// What tells a figure from the others of an answer.
+fn name(parts: [&str; 3], currency: Option<Currency>, reason: Option<&str>) -> String {
+    let currency = currency.map(|currency| currency.to_string());
+    let [kpi, basis, window] = parts;
+    let (currency, reason) = (currency.unwrap_or_default(), reason.unwrap_or_default());
+    format!("{kpi} {basis} {window} {currency} {reason}")
 }
 
 /// The same figures by the naive books.
@@ -103,15 +104,7 @@ pub fn by_the_books(events: &[Event], shop: &ShopDomain, asked: Asked) -> Figure
     };
     let rows = Books::new(events, shop, &Settings::default()).kpis(mode, &BookWindow::EVERY);
     let named = rows.into_iter().map(|row| {
-        let currency = row.currency.map(|currency| currency.to_string());
-        let name = format!(
-            "{} {} {} {} {}",
-            row.kpi,
-            row.basis.unwrap_or("-"),
-            row.window,
-            currency.unwrap_or_default(),
-            row.reason.unwrap_or_default()
-        );
+        let name = name([row.kpi, row.basis.unwrap_or("-"), row.window], row.currency, row.reason);
         (name, [row.value, row.numerator, row.denominator])
     });
     named.collect()

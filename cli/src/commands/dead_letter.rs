@@ -16,9 +16,9 @@ use serde::de::DeserializeOwned;
 
 use crate::args::Global;
 use crate::letters::{self, Letter, Letters, Retry};
-use crate::node::claim::{Claim, claim, existing};
+use crate::node::claim::{Claim, claim_log};
+use crate::node::clock;
 use crate::node::layout::Layout;
-use crate::node::{clock, open_log};
 use crate::output::{Output, chain};
 use crate::remote::Remote;
 
@@ -57,10 +57,7 @@ enum Place {
 pub fn run(global: &Global, command: &Command) -> anyhow::Result<()> {
     let config = global.configuration(Needs::Nothing)?;
     let output = global.output();
-    let claimed = claim(&config, output, |layout| {
-        existing(layout)?;
-        open_log(&config, layout, None)
-    })?;
+    let claimed = claim_log(&config, output)?;
     let place = match claimed {
         Claim::There(remote) => Place::There(remote),
         Claim::Here(log) => {

@@ -9,8 +9,8 @@ use common::store::Store as _;
 use serde_json::Value;
 
 use crate::args::Global;
-use crate::node::claim::{Claim, claim, existing};
-use crate::node::{Node, open_log};
+use crate::node::Node;
+use crate::node::claim::{Claim, claim_log};
 use crate::output::Output;
 
 /// The arguments: none of its own.
@@ -21,10 +21,7 @@ pub struct Args {}
 pub fn run(global: &Global, _: &Args) -> anyhow::Result<()> {
     let config = global.configuration(Needs::Nothing)?;
     let output = global.output();
-    let claimed = claim(&config, output, |layout| {
-        existing(layout)?;
-        open_log(&config, layout, None)
-    })?;
+    let claimed = claim_log(&config, output)?;
     let text = match claimed {
         Claim::There(remote) => {
             remote.catch_up(output)?;

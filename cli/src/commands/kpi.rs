@@ -12,8 +12,8 @@ use common::time::Timestamp;
 use serde_json::Value;
 
 use crate::args::Global;
-use crate::node::claim::{Claim, claim, existing};
-use crate::node::{Node, open_log};
+use crate::node::Node;
+use crate::node::claim::{Claim, claim_log};
 use crate::output::Output;
 
 /// The columns of the table, by their names in the JSON.
@@ -40,10 +40,7 @@ pub fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     if args.as_of.is_some_and(|at| at > SystemClock.now()) {
         bail!("--as-of must not be later than now");
     }
-    let claimed = claim(&config, output, |layout| {
-        existing(layout)?;
-        open_log(&config, layout, None)
-    })?;
+    let claimed = claim_log(&config, output)?;
     let mut windows = Vec::new();
     for window in &args.window {
         if !windows.contains(window) {

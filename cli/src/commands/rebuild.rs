@@ -13,9 +13,9 @@ use common::store::Store as _;
 use indicatif::ProgressBar;
 
 use crate::args::Global;
-use crate::node::claim::{Claim, claim, existing};
+use crate::node::claim::{Claim, claim_log};
 use crate::node::layout::Layout;
-use crate::node::{open_log, state};
+use crate::node::state;
 
 /// The arguments: none of its own.
 #[derive(clap::Args, Debug)]
@@ -26,10 +26,7 @@ pub struct Args {}
 pub fn run(global: &Global, _: &Args) -> anyhow::Result<()> {
     let config = global.configuration(Needs::Nothing)?;
     let output = global.output();
-    let claimed = claim(&config, output, |layout| {
-        existing(layout)?;
-        open_log(&config, layout, None)
-    })?;
+    let claimed = claim_log(&config, output)?;
     let text = match claimed {
         Claim::There(remote) => remote.post("/v1/rebuild", &[], &[])?,
         Claim::Here(log) => rebuild(&config, log)?,

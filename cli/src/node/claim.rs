@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use common::config::Config;
-use common::log::file::OpenError;
+use common::log::file::{FileLog, OpenError};
 
 use super::layout::Layout;
+use super::open_log;
 use crate::output::Output;
 use crate::remote::Remote;
 
@@ -22,6 +23,15 @@ pub enum Claim<T> {
     Here(T),
     /// A running instance.
     There(Remote),
+}
+
+/// Opens the log that the directory holds, or finds the instance that has it open; a directory
+/// without a log is an error, and nothing is made in it.
+pub fn claim_log(config: &Config, output: Output) -> anyhow::Result<Claim<FileLog>> {
+    claim(config, output, |layout| {
+        existing(layout)?;
+        open_log(config, layout, None)
+    })
 }
 
 /// Opens the directory's log with `open`, or finds the instance that has it open.
