@@ -203,6 +203,7 @@ impl<S: Store> Query<S> {
                 as_of::answer(&reader, &setting, windows, at, &Watch(Instant::now()))
             }
             Asked::Live { now } => {
+                let now = reader.shop()?.unwrap_or_default().present(now);
                 let place = (partition, snapshot.position(partition)?);
                 let sums = self.views.sums(place, shop, &reader, now.hour())?;
                 let lifespan = || self.lifespan(shop, &reader, now);

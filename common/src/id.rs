@@ -8,6 +8,8 @@ use thiserror::Error;
 
 /// The longest textual id.
 const MAX_LEN: usize = 64;
+/// Bytes of a token of hexadecimal digits.
+const TOKEN: usize = 16;
 
 /// An id of an order, line, refund, return or checkout. `1` and `"1"` are the same id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,17 +50,23 @@ impl Id {
         tail.parse().ok().map(Self::Number)
     }
 
-    /// Appends a form to a store key that sorts numbers before texts and keeps their order.
+    /// Appends a form to a store key that sorts numbers before texts and keeps the numbers' order.
     pub fn encode_key(&self, key: &mut Vec<u8>) {
         match self {
             Self::Number(number) => {
                 key.push(1);
                 key.extend_from_slice(&number.to_be_bytes());
             }
-            Self::Text(text) => {
-                key.push(2);
-                key.extend_from_slice(text.as_bytes());
-            }
+            Self::Text(text) => match token(text) {
+                Some(token) => {
+                    key.push(3);
+                    key.extend_from_slice(&token);
+                }
+                None => {
+                    key.push(2);
+                    key.extend_from_slice(text.as_bytes());
+                }
+            },
         }
     }
 
@@ -69,9 +77,23 @@ impl Id {
         match tag {
             1 => Some(Self::Number(u64::from_be_bytes(rest.try_into().ok()?))),
             2 => Some(Self::Text(std::str::from_utf8(rest).ok()?.into())),
+            3 => Some(Self::of_token(rest.try_into().ok()?)),
             _ => None,
         }
     }
+
+    fn of_token(token: [u8; TOKEN]) -> Self {
+        Self::Text(format!("{:032x}", u128::from_be_bytes(token)).into())
+    }
+}
+
+/// The bytes of a token of 32 hexadecimal digits in lower case, as platforms name checkouts and carts.
+fn token(text: &str) -> Option<[u8; TOKEN]> {
+    let digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    if text.len() != 2 * TOKEN || !text.bytes().all(digit) {
+        return None;
+    }
+    u128::from_str_radix(text, 16).ok().map(u128::to_be_bytes)
 }
 
 impl From<u64> for Id {
@@ -95,7 +117,10 @@ impl Serialize for Id {
             // Binary formats know no types when reading, so the kind goes first.
             return match self {
                 Self::Number(number) => (0u8, *number).serialize(serializer),
-                Self::Text(text) => (1u8, text).serialize(serializer),
+                Self::Text(text) => match token(text) {
+                    Some(token) => (2u8, token).serialize(serializer),
+                    None => (1u8, text).serialize(serializer),
+                },
             };
         }
         match self {
@@ -150,6 +175,7 @@ impl<'de> Visitor<'de> for BinaryVisitor {
         match seq.next_element::<u8>()?.ok_or_else(short)? {
             0 => Ok(Id::Number(seq.next_element()?.ok_or_else(short)?)),
             1 => Ok(Id::Text(seq.next_element()?.ok_or_else(short)?)),
+            2 => Ok(Id::of_token(seq.next_element()?.ok_or_else(short)?)),
             _ => Err(de::Error::custom("unknown kind of id")),
         }
     }
@@ -178,6 +204,10 @@ mod tests {
         check("\"o-7#a\"", Id::Text("o-7#a".into()));
         check("\"INV 7 ~\"", Id::Text("INV 7 ~".into()));
         check("\" 1\"", Id::Text(" 1".into()));
+        for token in ["68778783ad298f1c80c3bafcddeea02f", "68778783AD298F1C80C3BAFCDDEEA02F"] {
+            check(&format!("\"{token}\""), Id::Text(token.into()));
+        }
+        check("\"00000000000000000000000000000001\"", Id::Text("00000000000000000000000000000001".into()));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::handlers::{blocking, shop};
 use super::{Api, Problem};
 use crate::fold::customer::CustomerDoc;
+use crate::fold::field::Sums;
 use crate::fold::keys::Kind;
 use crate::kpi::Kpi;
 use crate::kpi::figures::{Answer, Figures, Whole};
@@ -113,7 +114,7 @@ fn answer<S: Store>(
     let mut figures = vec![Figures::default(); spans.len()];
     let day = |at: Timestamp| setting.day(at);
     sums(&reader, step, &spans, &mut figures, day)?;
-    live::each_later(&reader, &setting, now, |all, known| {
+    live::each_later(&reader, &setting, doc.present(now), |all, known| {
         for (bookings, sign) in [(all, -1), (known, 1)] {
             for (at, field, amount) in bookings {
                 let index = spans.partition_point(|span| span.to < *at);
@@ -193,18 +194,23 @@ fn sums(
     figures: &mut [Figures],
     day: impl Fn(Timestamp) -> i64,
 ) -> Result<(), Problem> {
-    let (kind, number): (Kind, Box<dyn Fn(Timestamp) -> i64>) = match step {
-        Step::Hour => (Kind::Hour, Box::new(Timestamp::hour)),
-        Step::Day | Step::Week | Step::Month => (Kind::Day, Box::new(day)),
+    let number = |at: Timestamp| match step {
+        Step::Hour => at.hour(),
+        Step::Day | Step::Week | Step::Month => day(at),
     };
     let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return Ok(()) };
     let ends: Vec<i64> = spans.iter().map(|span| number(span.to)).collect();
-    reader.buckets(kind, number(first.from), number(last.to), |bucket, sums| {
+    let (from, to) = (number(first.from), number(last.to));
+    let add = |bucket: i64, sums: &Sums| {
         let at = ends.partition_point(|end| *end < bucket);
         if let Some(figures) = figures.get_mut(at) {
             figures.sums.add_all(sums);
         }
-    })?;
+    };
+    match step {
+        Step::Hour => reader.hours(from, to, add)?,
+        Step::Day | Step::Week | Step::Month => reader.days(from, to, add)?,
+    }
     Ok(())
 }
 

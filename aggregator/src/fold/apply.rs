@@ -21,6 +21,7 @@ impl Work<'_> {
     pub(super) fn apply(&mut self, event: Event, seen: &mut Seen) -> Result<bool, StoreError> {
         let delivered = event.delivery_time();
         self.doc.last_event_at = self.doc.last_event_at.max(Some(event.version.at));
+        self.doc.received_at = self.doc.received_at.max(event.received_at);
         if self.redacted().is_some_and(|until| delivered <= until) {
             return Ok(false);
         }
@@ -86,11 +87,15 @@ impl Work<'_> {
             self.caches.orders.put_back(key, Some(before).filter(|doc| !doc.is_empty()));
             return Ok(false);
         }
+        after.ahead = before.ahead;
         self.link_returns(id, &before, &mut after)?;
         let was = self.booked(&before)?;
         let is = self.booked(&after)?;
         seen.order |= before.last().is_none() && after.last().is_some();
         seen.refunds += after.refunds.len().saturating_sub(before.refunds.len()) as u64;
+        if was.latest != is.latest {
+            after.ahead = self.reindex((Kind::Order, id), before.ahead, is.latest);
+        }
         self.caches.orders.put(key, Some(after).filter(|doc| !doc.is_empty()));
         // Most snapshots after the first say nothing new to the books.
         if was != is {

@@ -18,6 +18,8 @@ pub struct CheckoutDoc {
     snapshots: Vec<Copy<Shown>>,
     /// The orders that complete it, by id: an image of their documents.
     completions: Vec<(Id, Timestamp)>,
+    /// Where it stands in the index of what is dated ahead.
+    pub ahead: Option<Timestamp>,
 }
 
 /// What a snapshot says.
@@ -102,16 +104,15 @@ impl CheckoutDoc {
         let completed_at = completed.filter(|completed| *completed <= at);
         (shown.started_at <= at).then_some(Standing { started_at: shown.started_at, completed_at })
     }
-
-    /// The latest instant in it.
-    #[must_use]
-    pub fn latest_instant(&self) -> Option<Timestamp> {
-        let standing = self.standing(Timestamp::MAX)?;
-        Some(standing.completed_at.map_or(standing.started_at, |at| at.max(standing.started_at)))
-    }
 }
 
 impl Standing {
+    /// The latest instant in it.
+    #[must_use]
+    pub fn latest_instant(self) -> Timestamp {
+        self.completed_at.map_or(self.started_at, |at| at.max(self.started_at))
+    }
+
     /// What it puts into the books.
     #[must_use]
     pub fn bookings(self) -> Vec<Booking> {

@@ -1,8 +1,8 @@
 //! One number for a state: xxh3 over its domain keys and canonical values, partition by partition.
 //!
 //! It covers what the set of events determines and nothing else: never `received_at`, delivery ids,
-//! the instant of an import, positions, caches or the layout of the store. A long list of purchases counts by its entries,
-//! whatever chunks they stand in.
+//! the instant of an import, positions, caches, indices or the layout of the store. A long list of
+//! purchases counts by its entries, whatever chunks they stand in.
 
 use std::ops::ControlFlow;
 
@@ -90,6 +90,9 @@ fn update(
     value: &[u8],
 ) -> Result<bool, StoreError> {
     let Some((shop, kind, _)) = split(key) else { return Ok(false) };
+    if kind == Kind::Ahead as u8 || kind == Kind::Young as u8 {
+        return Ok(false);
+    }
     let mut put = |key: &[u8], value: &[u8]| {
         for part in [key, value] {
             hash.update(&(part.len() as u64).to_be_bytes());

@@ -78,8 +78,7 @@ impl<T: Serialize + DeserializeOwned> Docs<T> {
         for key in self.dirty.drain(..) {
             let Some(slot) = self.slots.get_mut(&key) else { continue };
             slot.dirty = false;
-            let value = slot.doc.as_ref().map(postcard::to_stdvec).transpose();
-            let value = value.map_err(|error| corrupt(&key, &error))?;
+            let value = slot.doc.as_ref().map(|doc| encode(&key, doc)).transpose()?;
             writes.push((key, value));
         }
         Ok(())
@@ -105,6 +104,11 @@ pub fn load<T: DeserializeOwned>(key: &[u8], source: Source<'_>) -> Result<Optio
     }
     let bytes = source.snapshot.get(source.partition, key)?;
     bytes.map(|bytes| decode(key, &bytes)).transpose()
+}
+
+/// Writes a document as bytes.
+pub fn encode<T: Serialize>(key: &[u8], doc: &T) -> Result<Vec<u8>, StoreError> {
+    postcard::to_stdvec(doc).map_err(|error| corrupt(key, &error))
 }
 
 /// Reads a document's bytes.

@@ -18,8 +18,8 @@ pub enum Kind {
     Chunk = b'L',
     /// Counters of a shop-local day.
     Day = b'D',
-    /// Counters of a UTC hour.
-    Hour = b'H',
+    /// Counters of the hours of a UTC day.
+    Hours = b'H',
     /// A checkout.
     Checkout = b'K',
     /// An order.
@@ -28,10 +28,10 @@ pub enum Kind {
     Return = b'R',
     /// The shop itself.
     Shop = b'S',
-    /// Checkouts by the instant they were started.
-    Started = b'T',
-    /// Documents by the latest instant in them.
-    Latest = b'X',
+    /// Young checkouts by the hour they were started in.
+    Young = b'T',
+    /// Documents that hold an instant yet to come, by the latest one.
+    Ahead = b'X',
 }
 
 /// The keys of one shop.
@@ -88,7 +88,7 @@ impl Keys {
         key
     }
 
-    /// A bucket of an hour or a day.
+    /// A document by the number of its hour or day.
     #[must_use]
     pub fn bucket(&self, kind: Kind, number: i64) -> Vec<u8> {
         let mut key = self.start(kind);
@@ -96,26 +96,30 @@ impl Keys {
         key
     }
 
-    /// An index entry: an instant, then a document.
+    /// An entry of the index of what is dated ahead: an instant, then a document.
     #[must_use]
-    pub fn instant(&self, kind: Kind, at: Timestamp, document: Kind, id: &Id) -> Vec<u8> {
-        let mut key = self.start(kind);
+    pub fn ahead(&self, at: Timestamp, document: Kind, id: &Id) -> Vec<u8> {
+        let mut key = self.start(Kind::Ahead);
         key.extend_from_slice(&sortable(at.ms()));
         key.push(document as u8);
         id.encode_key(&mut key);
         key
     }
 
-    /// The range of an index from `from` (included) to `to` (excluded).
+    /// The range of that index after `at`.
     #[must_use]
-    pub fn instants(&self, kind: Kind, from: Timestamp, to: Timestamp) -> (Vec<u8>, Vec<u8>) {
-        let bound = |at: Timestamp| {
-            let mut key = self.start(kind);
-            key.extend_from_slice(&sortable(at.ms()));
-            key
-        };
-        let end = if to == Timestamp::MAX { prefix_end(&self.start(kind)) } else { bound(to) };
-        (bound(from), end)
+    pub fn ahead_of(&self, at: Timestamp) -> (Vec<u8>, Vec<u8>) {
+        let start = self.start(Kind::Ahead);
+        let end = prefix_end(&start);
+        let mut from = start;
+        from.extend_from_slice(&sortable(at.ms().saturating_add(1)));
+        (from, end)
+    }
+
+    /// The range of a kind's documents by number, from `from` to `to`, both included.
+    #[must_use]
+    pub fn buckets(&self, kind: Kind, from: i64, to: i64) -> (Vec<u8>, Vec<u8>) {
+        (self.bucket(kind, from), self.bucket(kind, to.saturating_add(1)))
     }
 
     /// The range of everything of a kind.
@@ -138,12 +142,11 @@ impl Keys {
         key.get(self.prefix.len() + 1..).unwrap_or_default()
     }
 
-    /// Instant and document of an index key's tail.
+    /// The document that a key of the index of what is dated ahead names.
     #[must_use]
-    pub fn read_instant(&self, key: &[u8]) -> Option<(Timestamp, u8, Id)> {
-        let (at, rest) = self.tail(key).split_first_chunk::<8>()?;
-        let (kind, id) = rest.split_first()?;
-        Some((Timestamp::from_ms(unsortable(*at)), *kind, Id::decode_key(id)?))
+    pub fn read_ahead(&self, key: &[u8]) -> Option<(u8, Id)> {
+        let (kind, id) = self.tail(key).get(8..)?.split_first()?;
+        Some((*kind, Id::decode_key(id)?))
     }
 
     /// The number of a bucket's key.
@@ -187,9 +190,12 @@ mod tests {
     #[test]
     fn keys_come_apart_again() {
         let keys = Keys::new(&ShopDomain::parse("a.example").expect("a shop"));
-        let key = keys.instant(Kind::Latest, Timestamp::from_ms(-3), Kind::Order, &Id::Number(7));
-        assert_eq!(keys.read_instant(&key), Some((Timestamp::from_ms(-3), b'O', Id::Number(7))));
-        let key = keys.bucket(Kind::Hour, -9);
+        let key = keys.ahead(Timestamp::from_ms(-3), Kind::Order, &Id::Number(7));
+        assert_eq!(keys.read_ahead(&key), Some((b'O', Id::Number(7))));
+        let (from, to) = keys.ahead_of(Timestamp::from_ms(-4));
+        assert!(from <= key && key < to);
+        assert!(key < keys.ahead_of(Timestamp::from_ms(-3)).0);
+        let key = keys.bucket(Kind::Hours, -9);
         assert_eq!(keys.read_bucket(&key), Some(-9));
         assert_eq!(split(&key).map(|(shop, kind, _)| (shop, kind)), Some(("a.example", b'H')));
     }

@@ -12,6 +12,7 @@ pub mod customer;
 pub mod digest;
 pub mod docs;
 pub mod field;
+pub mod hours;
 pub mod keys;
 pub mod list;
 pub mod order;
@@ -23,6 +24,7 @@ mod returned;
 pub mod returns;
 pub mod shop;
 mod work;
+pub mod young;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,15 +35,18 @@ use common::store::{Commit, Committed, Snapshot, Store, StoreError};
 use common::time::Timestamp;
 
 use docs::Source;
+use field::Sums;
+use hours::day_of;
 use keys::{Keys, Kind};
 use redact::Survivors;
 use report::{Applied, Seen};
 use shop::ShopSettings;
 pub use work::Counted;
 use work::{Caches, Work};
+use young::Young;
 
 /// The fold's version: a state of another version is built anew.
-pub const FOLD_VERSION: u32 = 1;
+pub const FOLD_VERSION: u32 = 2;
 
 /// The most documents that are kept in memory between batches, over all partitions.
 const KEPT: usize = 50_000;
@@ -174,10 +179,11 @@ impl<S: Store> Folder<S> {
             seen: Seen::default(),
         };
         work.doc.last_event_at = work.doc.last_event_at.max(Some(event.version.at));
+        work.doc.received_at = work.doc.received_at.max(event.received_at);
         if known {
             finish(work, &mut writes, report)?;
         } else {
-            let last_event_at = work.doc.last_event_at;
+            let (last_event_at, received_at) = (work.doc.last_event_at, work.doc.received_at);
             drop(work);
             let survivors = Survivors::of(&Keys::new(&event.shop), source, until)?;
             writes.extend(survivors.keys.iter().map(|key| (key.clone(), None)));
@@ -186,6 +192,7 @@ impl<S: Store> Folder<S> {
             let mut work = begin(&event.shop, &self.settings, caches, blank)?;
             work.doc.redacted = Some(until);
             work.doc.last_event_at = last_event_at;
+            work.doc.received_at = received_at;
             survivors.put_into(&mut work)?;
             finish(work, &mut writes, report)?;
             if let Some(counted) = report.counted.last_mut() {
@@ -202,8 +209,12 @@ impl<S: Store> Folder<S> {
         partition: u16,
         base: u64,
         end: u64,
-        writes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+        mut writes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     ) -> Result<Committed, StoreError> {
+        // The last word on a key counts; sorted, a store finds each key's place near the one before.
+        writes.reverse();
+        writes.sort_by(|a, b| a.0.cmp(&b.0));
+        writes.dedup_by(|later, earlier| later.0 == earlier.0);
         let committed = self.store.commit(Commit { partition, base, end, writes });
         match committed {
             Ok(Committed::Done) => {
@@ -248,11 +259,13 @@ fn begin<'a>(
         shop: shop.clone(),
         keys,
         setting: settings.of(shop),
+        began_at: doc.received_at,
         doc,
         caches,
         source,
         counted: Counted::default(),
-        index: Vec::new(),
+        ahead: Vec::new(),
+        young: Young::default(),
         completed: false,
     })
 }
@@ -274,17 +287,27 @@ fn finish(
     report: &mut Report,
 ) -> Result<(), StoreError> {
     let counted = std::mem::take(&mut work.counted);
-    for (kind, buckets) in [(Kind::Hour, &counted.hours), (Kind::Day, &counted.days)] {
-        for (number, sums) in buckets.iter().filter(|bucket| !bucket.1.is_empty()) {
-            let key = work.keys.bucket(kind, *number);
-            let mut bucket = work.caches.buckets.take(&key, work.source)?.unwrap_or_default();
-            bucket.add_all(sums);
-            work.caches.buckets.put(key, Some(bucket).filter(|bucket| !bucket.is_empty()));
-        }
+    let mut hours: Vec<(i64, &Sums)> =
+        counted.hours.iter().map(|(hour, sums)| (*hour, sums)).collect();
+    hours.sort_unstable_by_key(|entry| entry.0);
+    for hours in hours.chunk_by(|one, next| day_of(one.0) == day_of(next.0)) {
+        let Some((hour, _)) = hours.first() else { continue };
+        let key = work.keys.bucket(Kind::Hours, day_of(*hour));
+        let mut doc = work.caches.hours.take(&key, work.source)?.unwrap_or_default();
+        hours.iter().for_each(|(hour, sums)| doc.add(*hour, sums));
+        work.caches.hours.put(key, Some(doc).filter(|doc| !doc.is_empty()));
+    }
+    for (day, sums) in counted.days.iter().filter(|day| !day.1.is_empty()) {
+        let key = work.keys.bucket(Kind::Day, *day);
+        let mut doc = work.caches.days.take(&key, work.source)?.unwrap_or_default();
+        doc.add_all(sums);
+        work.caches.days.put(key, Some(doc).filter(|doc| !doc.is_empty()));
     }
     work.doc.totals.add_all(&counted.totals);
+    let present = work.doc.received_at;
     work.caches.shops.put(work.keys.shop(), Some(work.doc));
-    writes.append(&mut work.index);
+    writes.append(&mut work.ahead);
+    work.young.write(work.began_at, present, (&work.keys, work.source), writes)?;
     work.caches.flush(writes)?;
     report.counted.push((work.shop, Some(counted)));
     Ok(())

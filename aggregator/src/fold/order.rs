@@ -35,6 +35,8 @@ pub struct OrderDoc {
     pub refunds: Vec<Copy<Refund>>,
     /// Returns by id.
     pub returns: Vec<ReturnDoc>,
+    /// Where it stands in the index of what is dated ahead.
+    pub ahead: Option<Timestamp>,
 }
 
 /// Which delivery carried a content.

@@ -18,6 +18,16 @@ pub struct ShopDoc {
     pub totals: Sums,
     /// The greatest version instant of any event.
     pub last_event_at: Option<Timestamp>,
+    /// When the latest event was received: the present is never before that.
+    pub received_at: Timestamp,
+}
+
+impl ShopDoc {
+    /// The present by a clock, which may be behind that of the receiver.
+    #[must_use]
+    pub fn present(&self, now: Timestamp) -> Timestamp {
+        now.max(self.received_at)
+    }
 }
 
 /// The settings of shops.

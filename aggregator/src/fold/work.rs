@@ -8,16 +8,18 @@ use common::time::Timestamp;
 use rustc_hash::FxHashMap;
 
 use super::book::{Booked, Booking, Terms};
-use super::checkout::CheckoutDoc;
+use super::checkout::{CheckoutDoc, Standing};
 use super::customer::{Class, CustomerDoc};
 use super::docs::{Docs, Source};
 use super::field::{Counter, Field, Sums};
+use super::hours::HoursDoc;
 use super::keys::{Keys, Kind};
 use super::list::{Chunks, Entry};
 use super::order::OrderDoc;
 use super::retention::Change;
 use super::return_index::ReturnIndexDoc;
 use super::shop::{ShopDoc, ShopSetting};
+use super::young::Young;
 
 /// Every document of a partition that is in hand.
 #[derive(Debug, Default)]
@@ -28,7 +30,8 @@ pub struct Caches {
     pub(super) checkouts: Docs<CheckoutDoc>,
     pub(super) returns: Docs<ReturnIndexDoc>,
     pub(super) shops: Docs<ShopDoc>,
-    pub(super) buckets: Docs<Sums>,
+    pub(super) hours: Docs<HoursDoc>,
+    pub(super) days: Docs<Sums>,
 }
 
 /// One shop in a batch.
@@ -40,7 +43,10 @@ pub struct Work<'a> {
     pub(super) caches: &'a mut Caches,
     pub(super) source: Source<'a>,
     pub(super) counted: Counted,
-    pub(super) index: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    /// When the latest event before this batch was received.
+    pub(super) began_at: Timestamp,
+    pub(super) ahead: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    pub(super) young: Young,
     /// Whether the event at hand completed a checkout.
     pub(super) completed: bool,
 }
@@ -81,7 +87,6 @@ impl Work<'_> {
                 self.counted.totals.add(Field::money(Counter::Currencies, *currency), sign);
             }
         }
-        self.reindex(Kind::Order, order, before.latest, after.latest);
         if before.purchase != after.purchase {
             if let Some((customer, placed_at)) = before.purchase {
                 self.purchase(customer, Entry { placed_at, order: order.clone() }, false)?;
@@ -119,24 +124,22 @@ impl Work<'_> {
         }
     }
 
-    /// Moves a document in the index of latest instants.
+    /// Where a document of the latest instant `is` stands in the index of what is dated ahead, which
+    /// it left at `from`: nowhere once all of it is past. Questions are never asked for an instant
+    /// before the latest receipt, so what is past by then need not be found.
     pub(super) fn reindex(
         &mut self,
-        kind: Kind,
-        id: &Id,
-        before: Option<Timestamp>,
-        after: Option<Timestamp>,
-    ) {
-        if before == after {
-            return;
+        (kind, id): (Kind, &Id),
+        from: Option<Timestamp>,
+        is: Option<Timestamp>,
+    ) -> Option<Timestamp> {
+        let to = is.filter(|is| *is > self.doc.received_at);
+        if from != to {
+            let key = |at| self.keys.ahead(at, kind, id);
+            self.ahead.extend(from.map(|from| (key(from), None)));
+            self.ahead.extend(to.map(|to| (key(to), Some(Vec::new()))));
         }
-        if let Some(before) = before {
-            self.index.push((self.keys.instant(Kind::Latest, before, kind, id), None));
-        }
-        if let Some(after) = after {
-            let key = self.keys.instant(Kind::Latest, after, kind, id);
-            self.index.push((key, Some(Vec::new())));
-        }
+        to
     }
 
     /// The root of a customer's class, and the class taken out of the cache.
@@ -223,6 +226,7 @@ impl Work<'_> {
             self.caches.checkouts.put_back(key, Some(before).filter(|doc| !doc.is_empty()));
             return Ok(false);
         }
+        after.ahead = before.ahead;
         let was = before.standing(Timestamp::MAX);
         let is = after.standing(Timestamp::MAX);
         for (standing, sign) in [(was, -1), (is, 1)] {
@@ -230,19 +234,18 @@ impl Work<'_> {
                 self.count(&standing.bookings(), sign);
             }
         }
-        let completes = |standing: Option<super::checkout::Standing>| {
+        let completes = |standing: Option<Standing>| {
             standing.is_some_and(|standing| standing.completed_at.is_some())
         };
         self.completed |= !completes(was) && completes(is);
-        self.reindex(Kind::Checkout, id, before.latest_instant(), after.latest_instant());
         if was != is {
-            let starts = |at| self.keys.instant(Kind::Started, at, Kind::Checkout, id);
-            let gone = was.map(|was| (starts(was.started_at), None));
-            let come = is.map(|is| {
-                let end = is.completed_at.map(|at| at.ms().to_be_bytes().to_vec());
-                (starts(is.started_at), Some(end.unwrap_or_default()))
-            });
-            self.index.extend(gone.into_iter().chain(come));
+            after.ahead = self.reindex(
+                (Kind::Checkout, id),
+                before.ahead,
+                is.map(Standing::latest_instant),
+            );
+            let place = (&self.keys, self.source);
+            self.young.replace(id, was, is, self.doc.received_at, place)?;
         }
         self.caches.checkouts.put(key, Some(after).filter(|doc| !doc.is_empty()));
         Ok(true)
@@ -282,7 +285,8 @@ impl Caches {
         self.checkouts.flush(writes)?;
         self.returns.flush(writes)?;
         self.shops.flush(writes)?;
-        self.buckets.flush(writes)
+        self.hours.flush(writes)?;
+        self.days.flush(writes)
     }
 
     /// Documents in hand.
@@ -293,6 +297,7 @@ impl Caches {
             + self.checkouts.len()
             + self.returns.len()
             + self.shops.len()
-            + self.buckets.len()
+            + self.hours.len()
+            + self.days.len()
     }
 }

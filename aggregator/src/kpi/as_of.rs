@@ -10,6 +10,7 @@ use super::lifespan::Lifespan;
 use super::live::HORIZON_MS;
 use super::reader::{ReadError, ShopReader};
 use crate::fold::book::{Terms, book};
+use crate::fold::checkout::{CheckoutDoc, Standing};
 use crate::fold::customer::CustomerDoc;
 use crate::fold::field::{Counter, Field};
 use crate::fold::keys::Kind;
@@ -156,19 +157,27 @@ impl Scan<'_> {
     }
 
     fn checkouts(&mut self, reader: &ShopReader<'_>) -> Result<(), ReadError> {
-        let at = self.at;
-        reader.started(Timestamp::MIN, at.plus_ms(1), |started, completed| {
-            let completed = i128::from(completed.is_some_and(|completed| completed <= at));
-            let old = started <= at.plus_ms(-HORIZON_MS);
-            for Counting { figures, .. } in
-                self.windows.iter_mut().filter(|counting| counting.span.contains(started))
-            {
+        let mut in_time = true;
+        reader.each(Kind::Checkout, |_, doc: CheckoutDoc| {
+            if let Some(standing) = doc.standing(self.at) {
+                self.checkout(standing);
+            }
+            in_time = self.in_time();
+            in_time
+        })?;
+        if in_time { Ok(()) } else { Err(Self::too_slow()) }
+    }
+
+    fn checkout(&mut self, standing: Standing) {
+        let completed = i128::from(standing.completed_at.is_some());
+        let old = standing.started_at <= self.at.plus_ms(-HORIZON_MS);
+        for Counting { span, figures, .. } in &mut self.windows {
+            if span.contains(standing.started_at) {
                 figures.sums.add(Field::plain(Counter::Started), 1);
                 figures.sums.add(Field::plain(Counter::Completed), completed);
                 figures.old_checkouts += i128::from(old);
                 figures.old_completed += if old { completed } else { 0 };
             }
-        })?;
-        Ok(())
+        }
     }
 }

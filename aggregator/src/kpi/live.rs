@@ -1,7 +1,7 @@
 //! The live answer: windows from the hours' counters, exact to the hour at the far end and to the
 //! instant at the near one.
 //!
-//! The counters know no present. What is dated after now is found through the index of latest instants
+//! The counters know no present. What is dated after now is found through the index of what is dated ahead
 //! and taken back: the document's bookings are taken out and those of what exists by now put in.
 
 use common::customer::CustomerKey;
@@ -43,7 +43,7 @@ impl HourSums {
     /// Adds the buckets of a shop up.
     pub fn read(reader: &ShopReader<'_>, totals: &Sums, hour: i64) -> Result<Self, StoreError> {
         let mut sums = Self { hour, totals: totals.clone(), ..Self::default() };
-        reader.buckets(Kind::Hour, i64::MIN, hour, |at, bucket| sums.add(at, bucket))?;
+        reader.hours(i64::MIN, hour, |at, bucket| sums.add(at, bucket))?;
         Ok(sums)
     }
 
@@ -90,7 +90,7 @@ impl HourSums {
     }
 }
 
-/// The live answer of a shop. `lifespan` gives the observed lifespan, which reads every customer.
+/// The live answer of a shop at [`ShopDoc::present`](crate::fold::shop::ShopDoc::present). `lifespan` gives the observed lifespan, which reads every customer.
 pub fn answer(
     reader: &ShopReader<'_>,
     sums: &HourSums,
@@ -139,9 +139,9 @@ fn open_checkouts(
     figures.old_checkouts = figures.plain(Counter::Started);
     figures.old_completed = figures.plain(Counter::Completed);
     let young = now.plus_ms(1 - HORIZON_MS).max(span.from);
-    reader.started(young, now.plus_ms(1), |_, completed| {
+    reader.young(young, now, |started| {
         figures.old_checkouts -= 1;
-        figures.old_completed -= i128::from(completed.is_some_and(|at| at <= now));
+        figures.old_completed -= i128::from(started.completed_at.is_some_and(|at| at <= now));
     })
 }
 
@@ -171,7 +171,8 @@ pub fn lifespan(reader: &ShopReader<'_>, now: Timestamp) -> Result<Option<f64>, 
     Ok(lifespan.years())
 }
 
-/// Visits what documents with instants after now put into the books in all, and by now.
+/// Visits what documents with instants after now put into the books in all, and by now, which is not
+/// before the latest receipt.
 pub fn each_later(
     reader: &ShopReader<'_>,
     setting: &ShopSetting,
@@ -179,7 +180,7 @@ pub fn each_later(
     mut visit: impl FnMut(&[Booking], &[Booking]),
 ) -> Result<Vec<Booked>, StoreError> {
     let mut orders = Vec::new();
-    for (kind, id) in reader.later_than(now)? {
+    for (kind, id) in reader.ahead_of(now)? {
         if kind == Kind::Checkout as u8 {
             let Some(doc) = reader.checkout(&id)? else { continue };
             let by = |at| doc.standing(at).map(Standing::bookings).unwrap_or_default();

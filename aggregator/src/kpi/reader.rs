@@ -15,10 +15,12 @@ use thiserror::Error;
 use crate::fold::customer::{Class, CustomerDoc};
 use crate::fold::docs::{Source, decode, load};
 use crate::fold::field::{Counter, Field, Sums};
+use crate::fold::hours::{HoursDoc, day_of};
 use crate::fold::keys::{Keys, Kind, split};
 use crate::fold::list::{Chunks, Entry};
 use crate::fold::order::OrderDoc;
 use crate::fold::shop::ShopDoc;
+use crate::fold::young::Started;
 
 /// Why a question has no answer.
 #[derive(Debug, Error)]
@@ -100,16 +102,14 @@ impl<'a> ShopReader<'a> {
         self.raw(range, |key, value| Ok(visit(key, decode(key, value)?)))
     }
 
-    /// Visits every bucket of a kind from `from` to `to`, both included.
-    pub fn buckets(
+    /// Visits the counters of shop-local days from `from` to `to`, both included.
+    pub fn days(
         &self,
-        kind: Kind,
         from: i64,
         to: i64,
         mut visit: impl FnMut(i64, &Sums),
     ) -> Result<(), StoreError> {
-        let range = (self.keys.bucket(kind, from), self.keys.bucket(kind, to.saturating_add(1)));
-        self.raw(range, |key, value| {
+        self.raw(self.keys.buckets(Kind::Day, from, to), |key, value| {
             if let Some(number) = self.keys.read_bucket(key) {
                 visit(number, &decode::<Sums>(key, value)?);
             }
@@ -117,30 +117,44 @@ impl<'a> ShopReader<'a> {
         })
     }
 
-    /// The documents whose latest instant is after `at`.
-    pub fn later_than(&self, at: Timestamp) -> Result<Vec<(u8, Id)>, StoreError> {
-        let range = self.keys.instants(Kind::Latest, at.plus_ms(1), Timestamp::MAX);
+    /// Visits the counters of UTC hours from `from` to `to`, both included.
+    pub fn hours(
+        &self,
+        from: i64,
+        to: i64,
+        mut visit: impl FnMut(i64, &Sums),
+    ) -> Result<(), StoreError> {
+        self.raw(self.keys.buckets(Kind::Hours, day_of(from), day_of(to)), |key, value| {
+            if let Some(day) = self.keys.read_bucket(key) {
+                let hours = decode::<HoursDoc>(key, value)?;
+                let within = |hour: &(i64, &Sums)| (from..=to).contains(&hour.0);
+                hours.of_day(day).filter(within).for_each(|(hour, sums)| visit(hour, sums));
+            }
+            Ok(true)
+        })
+    }
+
+    /// The documents whose latest instant is after `at`, which is not before the latest receipt.
+    pub fn ahead_of(&self, at: Timestamp) -> Result<Vec<(u8, Id)>, StoreError> {
         let mut found = Vec::new();
-        self.raw(range, |key, _| {
-            found.extend(self.keys.read_instant(key).map(|(_, kind, id)| (kind, id)));
+        self.raw(self.keys.ahead_of(at), |key, _| {
+            found.extend(self.keys.read_ahead(key));
             Ok(true)
         })?;
         Ok(found)
     }
 
-    /// Visits the checkouts started from `from` (included) to `to` (excluded): start and completion.
-    pub fn started(
+    /// Visits the checkouts started from `from` to `to`, both included, of which `from` is not more
+    /// than a day before the latest receipt.
+    pub fn young(
         &self,
         from: Timestamp,
         to: Timestamp,
-        mut visit: impl FnMut(Timestamp, Option<Timestamp>),
+        mut visit: impl FnMut(&Started),
     ) -> Result<(), StoreError> {
-        let range = self.keys.instants(Kind::Started, from, to);
-        self.raw(range, |key, value| {
-            let completed = value.try_into().ok().map(i64::from_be_bytes).map(Timestamp::from_ms);
-            if let Some((started, _, _)) = self.keys.read_instant(key) {
-                visit(started, completed);
-            }
+        self.raw(self.keys.buckets(Kind::Young, from.hour(), to.hour()), |key, value| {
+            let started = decode::<Vec<Started>>(key, value)?;
+            started.iter().filter(|started| (from..=to).contains(&started.at)).for_each(&mut visit);
             Ok(true)
         })
     }

@@ -66,7 +66,9 @@ pub fn figures(store: &MemoryStore, shop: &ShopDomain, asked: Asked) -> Option<F
     let setting = setting(shop);
     let answer = match asked {
         Asked::Live { now } => {
-            let totals = reader.shop().expect("reads")?.totals;
+            let doc = reader.shop().expect("reads")?;
+            assert_eq!(doc.present(now), now, "no question is about a time before a receipt");
+            let totals = doc.totals;
             let sums = HourSums::read(&reader, &totals, now.hour()).expect("reads");
             live::answer(&reader, &sums, &setting, &Window::EVERY, now, || {
                 live::lifespan(&reader, now)
