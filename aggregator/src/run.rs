@@ -17,7 +17,7 @@ use crate::progress::Progress;
 use crate::views::Views;
 
 /// What is read at once: enough to make a commit cheap, little enough to answer within a second.
-const BATCH: BatchLimit = BatchLimit { max_records: 16_384, max_bytes: 24 * 1024 * 1024 };
+const BATCH: BatchLimit = BatchLimit { max_records: 16_384, max_bytes: 16 * 1024 * 1024 };
 /// How long a read waits for something new before it looks whether to stop.
 const WAIT: Duration = Duration::from_millis(100);
 /// How often the store is made to survive a loss of power; the log is the truth in between.

@@ -39,10 +39,14 @@ impl Currency {
 
     /// Parses a code in any letter case.
     pub fn parse(text: &str) -> Result<Self, BadCurrency> {
-        let code: [u8; 3] =
-            text.trim().to_ascii_uppercase().into_bytes().try_into().map_err(|_| BadCurrency)?;
+        let mut code: [u8; 3] = text.trim().as_bytes().try_into().map_err(|_| BadCurrency)?;
+        code.make_ascii_uppercase();
+        if !code.iter().all(u8::is_ascii_uppercase) {
+            return Err(BadCurrency);
+        }
         let currency = Self(code);
-        currency.known_exponent().map(|_| currency).ok_or(BadCurrency)
+        let known = DIGITS.get(usize::from(currency.number())).is_some_and(|of| *of != UNKNOWN);
+        known.then_some(currency).ok_or(BadCurrency)
     }
 
     /// The three-letter code.
@@ -54,7 +58,8 @@ impl Currency {
     /// Digits of the minor unit: 0 for JPY, 2 for USD, 3 for KWD.
     #[must_use]
     pub fn exponent(self) -> u8 {
-        self.known_exponent().unwrap_or(2)
+        let digits = DIGITS.get(usize::from(self.number())).copied();
+        digits.filter(|digits| *digits != UNKNOWN).unwrap_or(2)
     }
 
     /// A number below 2^15 that stands for the code in counters' keys.
@@ -69,19 +74,42 @@ impl Currency {
         let letter = |value: u16| b'A' + (value % 26) as u8;
         Self([letter(number / 676), letter(number / 26), letter(number)])
     }
-
-    fn known_exponent(self) -> Option<u8> {
-        let code = self.code();
-        // The commonest shop currencies are settled before the lists are searched.
-        if matches!(code, "USD" | "EUR" | "GBP" | "CAD" | "AUD") {
-            return Some(2);
-        }
-        let listed = |list: &str| list.split_ascii_whitespace().any(|known| known == code);
-        let lists = [(NO_DIGITS, 0), (THREE_DIGITS, 3), (FOUR_DIGITS, 4), (TWO_DIGITS, 2)];
-        let exponent = lists.into_iter().find(|(list, _)| listed(list)).map(|(_, digits)| digits);
-        exponent.or_else(|| listed(WITHDRAWN_TWO_DIGITS).then_some(2))
-    }
 }
+
+/// Codes there can be.
+const CODES: usize = 26 * 26 * 26;
+/// Stands for a code that is no currency's.
+const UNKNOWN: u8 = u8::MAX;
+/// Digits of the minor unit by [`Currency::number`].
+static DIGITS: [u8; CODES] = {
+    let lists = [
+        (NO_DIGITS, 0),
+        (THREE_DIGITS, 3),
+        (FOUR_DIGITS, 4),
+        (TWO_DIGITS, 2),
+        (WITHDRAWN_TWO_DIGITS, 2),
+    ];
+    let mut table = [UNKNOWN; CODES];
+    let mut list = 0;
+    while list < lists.len() {
+        let (codes, digits) = (lists[list].0.as_bytes(), lists[list].1);
+        let (mut at, mut number) = (0, 0);
+        while at < codes.len() {
+            if codes[at] != b' ' {
+                number = number * 26 + (codes[at] - b'A') as usize;
+            }
+            if at + 1 == codes.len() || codes[at + 1] == b' ' {
+                if number > 0 {
+                    table[number] = digits;
+                }
+                number = 0;
+            }
+            at += 1;
+        }
+        list += 1;
+    }
+    table
+};
 
 impl fmt::Display for Currency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -107,8 +135,7 @@ impl Serialize for Currency {
 impl<'de> Deserialize<'de> for Currency {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if deserializer.is_human_readable() {
-            let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-            return Self::parse(&text).map_err(serde::de::Error::custom);
+            return crate::text::parsed(deserializer, "a currency's code", Self::parse);
         }
         u16::deserialize(deserializer).map(Self::from_number)
     }

@@ -60,9 +60,9 @@ impl Serialize for CustomerKey {
 impl<'de> Deserialize<'de> for CustomerKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if deserializer.is_human_readable() {
-            let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-            let bad = || serde::de::Error::custom("a customer key is 32 hexadecimal digits");
-            return Self::parse(&text).ok_or_else(bad);
+            let parse =
+                |text: &str| Self::parse(text).ok_or("a customer key is 32 hexadecimal digits");
+            return crate::text::parsed(deserializer, "32 hexadecimal digits", parse);
         }
         <[u8; 16]>::deserialize(deserializer).map(Self)
     }

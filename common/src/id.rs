@@ -57,16 +57,15 @@ impl Id {
                 key.push(1);
                 key.extend_from_slice(&number.to_be_bytes());
             }
-            Self::Text(text) => match token(text) {
-                Some(token) => {
+            Self::Text(text) => {
+                if let Some(token) = token(text) {
                     key.push(3);
                     key.extend_from_slice(&token);
-                }
-                None => {
+                } else {
                     key.push(2);
                     key.extend_from_slice(text.as_bytes());
                 }
-            },
+            }
         }
     }
 

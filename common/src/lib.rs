@@ -14,5 +14,6 @@ pub mod partition;
 pub mod reason;
 pub mod shop;
 pub mod store;
+mod text;
 pub mod time;
 pub mod version;

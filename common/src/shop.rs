@@ -23,7 +23,10 @@ impl ShopDomain {
         if text.is_empty() || text.len() > 253 || !text.bytes().all(allowed) {
             return Err(BadShop);
         }
-        Ok(Self(text.to_ascii_lowercase().into()))
+        if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return Ok(Self(text.to_ascii_lowercase().into()));
+        }
+        Ok(Self(text.into()))
     }
 
     /// The domain's text.
@@ -47,8 +50,7 @@ impl Serialize for ShopDomain {
 
 impl<'de> Deserialize<'de> for ShopDomain {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
+        crate::text::parsed(deserializer, "a shop's domain", Self::parse)
     }
 }
 

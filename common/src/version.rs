@@ -34,8 +34,8 @@ pub mod hex_digest {
     /// Reads the digest.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
         if deserializer.is_human_readable() {
-            let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-            return u64::from_str_radix(&text, 16).map_err(serde::de::Error::custom);
+            let parse = |text: &str| u64::from_str_radix(text, 16);
+            return crate::text::parsed(deserializer, "16 hexadecimal digits", parse);
         }
         <[u8; 8]>::deserialize(deserializer).map(u64::from_be_bytes)
     }

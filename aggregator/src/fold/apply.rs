@@ -1,10 +1,13 @@
 //! One event into one shop's documents.
 
 use common::customer::CustomerKey;
-use common::event::{Body, CustomerRedacted, CustomersMerged, Event, ReturnUpdated};
+use common::event::{
+    Body, CustomerRedacted, CustomersMerged, Event, OrderSnapshot, ReturnUpdated,
+};
 use common::id::Id;
 use common::store::StoreError;
 use common::time::Timestamp;
+use common::version::Version;
 
 use super::book::{Booked, book};
 use super::carried::{Copy, note};
@@ -29,6 +32,9 @@ impl Work<'_> {
         match event.body {
             Body::Order(order) => {
                 let id = order.id.clone();
+                if let Some(changed) = self.order_as_known(&order, version, delivered)? {
+                    return Ok(changed);
+                }
                 self.order(&id, seen, |doc| doc.merge_snapshot(version, delivered, *order))
             }
             Body::OrderDeleted(deleted) => {
@@ -69,6 +75,22 @@ impl Work<'_> {
         }
     }
 
+    /// Joins a snapshot that tells the books nothing, as most after the first do; returns whether
+    /// anything changed, and `None` where the snapshot is another.
+    fn order_as_known(
+        &mut self,
+        order: &OrderSnapshot,
+        version: Version,
+        delivered: Timestamp,
+    ) -> Result<Option<bool>, StoreError> {
+        if self.redacted().is_some() {
+            return Ok(None);
+        }
+        let key = self.keys.document(Kind::Order, &order.id);
+        let change = |doc: &mut OrderDoc| doc.merge_known(version, delivered, order);
+        self.caches.orders.change(&key, self.source, change)
+    }
+
     /// Changes an order's document and the books with it; returns whether anything changed.
     pub(super) fn order(
         &mut self,
@@ -89,8 +111,8 @@ impl Work<'_> {
         }
         after.ahead = before.ahead;
         self.link_returns(id, &before, &mut after)?;
-        let was = self.booked(&before)?;
         let is = self.booked(&after)?;
+        let was = if before.is_empty() { Booked::default() } else { self.booked(&before)? };
         seen.order |= before.last().is_none() && after.last().is_some();
         seen.refunds += after.refunds.len().saturating_sub(before.refunds.len()) as u64;
         if was.latest != is.latest {

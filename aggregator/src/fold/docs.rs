@@ -46,6 +46,31 @@ impl<T: Serialize + DeserializeOwned> Docs<T> {
         load(key, source)
     }
 
+    /// Looks at a document.
+    pub fn peek(&mut self, key: &[u8], source: Source<'_>) -> Result<Option<&T>, StoreError> {
+        if !self.slots.contains_key(key) {
+            self.slots.insert(key.to_vec(), Slot { doc: load(key, source)?, dirty: false });
+        }
+        Ok(self.slots.get(key).and_then(|slot| slot.doc.as_ref()))
+    }
+
+    /// Changes a document where it stands; `change` says whether it did, or `None` that it will not.
+    pub fn change(
+        &mut self,
+        key: &[u8],
+        source: Source<'_>,
+        change: impl FnOnce(&mut T) -> Option<bool>,
+    ) -> Result<Option<bool>, StoreError> {
+        self.peek(key, source)?;
+        let Some(slot) = self.slots.get_mut(key) else { return Ok(None) };
+        let changed = slot.doc.as_mut().and_then(change);
+        if changed == Some(true) && !slot.dirty {
+            slot.dirty = true;
+            self.dirty.push(key.to_vec());
+        }
+        Ok(changed)
+    }
+
     /// Puts a document in, changed.
     pub fn put(&mut self, key: Vec<u8>, doc: Option<T>) {
         if let Some(slot) = self.slots.get_mut(&key) {

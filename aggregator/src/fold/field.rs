@@ -2,7 +2,7 @@
 
 use common::currency::Currency;
 use common::reason::Reason;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::window::Window;
 
@@ -68,6 +68,9 @@ pub enum Counter {
     Returned = 27,
 }
 
+const PRECEDING: u32 = Counter::Preceding as u32;
+const BOTH: u32 = Counter::Both as u32;
+
 /// A counter with what it is split by: a currency, a reason, a window, or nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -104,6 +107,12 @@ impl Field {
         self.0 >> 16
     }
 
+    /// Whether it counts the change from one hour to the next.
+    #[must_use]
+    pub const fn is_difference(self) -> bool {
+        matches!(self.counter(), PRECEDING..=BOTH)
+    }
+
     /// The currency of a counter split by currency.
     #[must_use]
     pub fn currency(self) -> Currency {
@@ -111,8 +120,9 @@ impl Field {
     }
 }
 
-/// Sums by field, sorted, without zeros.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Sums by field, sorted, without zeros. In the store they are one run of bytes: every number in as
+/// many groups of seven bits as it takes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sums(Vec<(Field, i128)>);
 
 impl Sums {
@@ -147,6 +157,10 @@ impl Sums {
 
     /// Adds all of `other`.
     pub fn add_all(&mut self, other: &Self) {
+        if self.0.is_empty() {
+            self.0.clone_from(&other.0);
+            return;
+        }
         for (field, amount) in &other.0 {
             self.add(*field, *amount);
         }
@@ -161,5 +175,90 @@ impl Sums {
     /// Every field that is not zero.
     pub fn iter(&self) -> impl Iterator<Item = (Field, i128)> + '_ {
         self.0.iter().copied()
+    }
+}
+
+impl Serialize for Sums {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut packed = Vec::with_capacity(self.0.len() * 6);
+        for (field, amount) in &self.0 {
+            // The counter is small, what it is split by is small or nothing.
+            pack(field.counter().into(), &mut packed);
+            pack((field.0 & 0xffff).into(), &mut packed);
+            pack(((amount << 1) ^ (amount >> 127)).cast_unsigned(), &mut packed);
+        }
+        serializer.serialize_bytes(&packed)
+    }
+}
+
+impl<'de> Deserialize<'de> for Sums {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut packed = <&[u8]>::deserialize(deserializer)?;
+        let mut sums = Vec::with_capacity(packed.len() / 4);
+        while !packed.is_empty() {
+            let cut = || serde::de::Error::custom("sums are cut short");
+            sums.push(unpack_sum(&mut packed).ok_or_else(cut)?);
+        }
+        Ok(Self(sums))
+    }
+}
+
+/// Appends a number, seven bits to a byte, the lowest first; all bytes but the last have the high bit.
+fn pack(mut number: u128, packed: &mut Vec<u8>) {
+    while number > 0x7f {
+        packed.push(number.to_le_bytes()[0] | 0x80);
+        number >>= 7;
+    }
+    packed.push(number.to_le_bytes()[0]);
+}
+
+/// Takes off a field and its sum.
+fn unpack_sum(packed: &mut &[u8]) -> Option<(Field, i128)> {
+    let counter = u16::try_from(unpack(packed)?).ok()?;
+    let split = u16::try_from(unpack(packed)?).ok()?;
+    let amount = unpack(packed)?;
+    let amount = (amount >> 1).cast_signed() ^ -(amount & 1).cast_signed();
+    Some((Field((u32::from(counter) << 16) | u32::from(split)), amount))
+}
+
+/// Takes off a number that [`pack`] appended.
+fn unpack(packed: &mut &[u8]) -> Option<u128> {
+    let mut number = 0;
+    for shift in (0..u128::BITS).step_by(7) {
+        let (byte, rest) = packed.split_first()?;
+        *packed = rest;
+        number |= u128::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_are_read_as_they_were_written() {
+        let mut sums = Sums::default();
+        for (at, amount) in [1, -1, 63, -64, 64, i128::from(i64::MAX), i128::MIN, i128::MAX]
+            .into_iter()
+            .enumerate()
+        {
+            let reason = Reason::ALL[at % Reason::ALL.len()];
+            sums.add(Field::returned(reason), amount);
+            let currency = ["USD", "EUR", "JPY", "ZWR"][at % 4];
+            let currency = Currency::parse(currency).expect("a currency");
+            sums.add(Field::money(Counter::Gross, currency), amount / 4);
+        }
+        let bytes = postcard::to_stdvec(&sums).expect("encodes");
+        assert_eq!(postcard::from_bytes::<Sums>(&bytes).expect("decodes"), sums);
+    }
+
+    #[test]
+    fn numbers_that_are_cut_short_are_none() {
+        assert_eq!(unpack(&mut &[0x80, 0x80][..]), None);
+        assert!(postcard::from_bytes::<Sums>(&[2, 1, 0]).is_err());
     }
 }

@@ -49,7 +49,7 @@ use young::Young;
 pub const FOLD_VERSION: u32 = 2;
 
 /// The most documents that are kept in memory between batches, over all partitions.
-const KEPT: usize = 50_000;
+const KEPT: usize = 25_000;
 
 /// Folds the events of partitions into a store.
 pub struct Folder<S> {
@@ -270,10 +270,10 @@ fn begin<'a>(
     })
 }
 
-fn apply(work: &mut Work<'_>, event: Event) -> Result<Applied, StoreError> {
+fn apply(work: &mut Work<'_>, mut event: Event) -> Result<Applied, StoreError> {
     let (shop, kind, at) = (event.shop.clone(), event.body.kind(), event.version.at);
     let imported = event.imported_at.is_some();
-    let topic = event.topic.clone();
+    let topic = event.topic.take();
     let mut seen = Seen::default();
     let changed = work.apply(event, &mut seen)?;
     seen.checkout_completed = std::mem::take(&mut work.completed);
@@ -294,7 +294,9 @@ fn finish(
         let Some((hour, _)) = hours.first() else { continue };
         let key = work.keys.bucket(Kind::Hours, day_of(*hour));
         let mut doc = work.caches.hours.take(&key, work.source)?.unwrap_or_default();
-        hours.iter().for_each(|(hour, sums)| doc.add(*hour, sums));
+        for (hour, sums) in hours {
+            doc.add(*hour, sums);
+        }
         work.caches.hours.put(key, Some(doc).filter(|doc| !doc.is_empty()));
     }
     for (day, sums) in counted.days.iter().filter(|day| !day.1.is_empty()) {

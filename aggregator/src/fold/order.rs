@@ -168,6 +168,28 @@ impl OrderDoc {
         self.merge_content(version, delivered, Content::from(order));
     }
 
+    /// Joins a snapshot that says of the order what every known one says, and nothing of refunds or
+    /// returns; returns whether anything changed, `None` where the snapshot is another.
+    pub fn merge_known(
+        &mut self,
+        version: Version,
+        delivered: Timestamp,
+        order: &OrderSnapshot,
+    ) -> Option<bool> {
+        let [content] = &self.contents[..] else { return None };
+        if !order.refunds.is_empty() || !order.returns.is_empty() || !content.is_of(order) {
+            return None;
+        }
+        let head = Head { version, delivered, content: 0 };
+        let first = Head { delivered: delivered.min(content.placed_at), ..head.clone() };
+        // What an earlier snapshot implied of quantities the least version, which is kept, implies too.
+        let first = keep_first(&mut self.firsts, first);
+        let last = keep_last(&mut self.lasts, head);
+        self.firsts.sort_by_key(|head| head.version);
+        self.lasts.sort_by_key(|head| head.version);
+        Some(first || last)
+    }
+
     /// Joins a refund.
     pub fn merge_refund(&mut self, copy: Copy<Refund>) {
         keep_greatest(&mut self.refunds, copy, |refund| &refund.id);
@@ -262,12 +284,8 @@ impl OrderDoc {
         // first one only redactions before that instant matter.
         let placed_at = self.contents.get(index).map_or(delivered, |content| content.placed_at);
         let first = Head { delivered: delivered.min(placed_at), ..head.clone() };
-        keep_undominated(&mut self.firsts, first, |a, b| {
-            a.version <= b.version && a.delivered >= b.delivered
-        });
-        keep_undominated(&mut self.lasts, head.clone(), |a, b| {
-            a.version >= b.version && a.delivered >= b.delivered
-        });
+        keep_first(&mut self.firsts, first);
+        keep_last(&mut self.lasts, head.clone());
         seen.extend(self.implied_by(&head));
         self.rewrite_contents();
         self.seen = undominated(seen, &self.implied());
@@ -322,6 +340,40 @@ impl Carried for Edit {
     }
 }
 
+impl Content {
+    /// Whether it is what `order` says.
+    fn is_of(&self, order: &OrderSnapshot) -> bool {
+        let amounts = |order: &OrderSnapshot| {
+            (order.shipping_minor, order.tax_minor, order.duties_minor, order.fees_minor)
+        };
+        (self.currency, self.placed_at, self.cancelled_at, self.test, self.taxes_included)
+            == (
+                order.currency,
+                order.placed_at,
+                order.cancelled_at,
+                order.test,
+                order.taxes_included,
+            )
+            && (self.shipping_minor, self.tax_minor, self.duties_minor, self.fees_minor)
+                == amounts(order)
+            && (self.customer, self.presentment, &self.checkout)
+                == (order.customer, order.presentment, &order.checkout)
+            && self.lines.len() == order.lines.len()
+            && self.lines.iter().zip(&order.lines).all(|(line, shown)| line.is_of(shown))
+    }
+}
+
+impl ContentLine {
+    /// Whether it is what `line` says.
+    fn is_of(&self, line: &Line) -> bool {
+        self.id == line.id
+            && (self.quantity, self.priced, self.gift_card)
+                == (line.quantity, line.price_minor > 0, line.gift_card)
+            && (self.gross_minor, self.discount_minor, self.tax_minor)
+                == (line.gross_minor, line.discount_minor, line.tax_minor)
+    }
+}
+
 impl From<OrderSnapshot> for Content {
     fn from(order: OrderSnapshot) -> Self {
         Self {
@@ -356,13 +408,30 @@ impl From<Line> for ContentLine {
     }
 }
 
+/// Keeps the first snapshot there is after any redaction; returns whether `head` is one.
+fn keep_first(heads: &mut Vec<Head>, head: Head) -> bool {
+    let better = |a: &Head, b: &Head| a.version <= b.version && a.delivered >= b.delivered;
+    keep_undominated(heads, head, better)
+}
+
+/// Keeps the last snapshot there is after any redaction; returns whether `head` is one.
+fn keep_last(heads: &mut Vec<Head>, head: Head) -> bool {
+    let better = |a: &Head, b: &Head| a.version >= b.version && a.delivered >= b.delivered;
+    keep_undominated(heads, head, better)
+}
+
 /// Adds `head` unless one there is at least as good, and drops what it is better than.
-fn keep_undominated(heads: &mut Vec<Head>, head: Head, better: impl Fn(&Head, &Head) -> bool) {
+fn keep_undominated(
+    heads: &mut Vec<Head>,
+    head: Head,
+    better: impl Fn(&Head, &Head) -> bool,
+) -> bool {
     if heads.iter().any(|known| better(known, &head)) {
-        return;
+        return false;
     }
     heads.retain(|known| !better(&head, known));
     heads.push(head);
+    true
 }
 
 /// The entries of `seen` that no other entry, kept or implied, makes superfluous.

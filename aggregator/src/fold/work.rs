@@ -80,8 +80,14 @@ impl Work<'_> {
         before: &Booked,
         after: &Booked,
     ) -> Result<(), StoreError> {
-        self.count(&before.bookings, -1);
-        self.count(&after.bookings, 1);
+        let (mut was, mut is) = (&before.bookings[..], &after.bookings[..]);
+        while let ([one, was_rest @ ..], [other, is_rest @ ..]) = (was, is)
+            && one == other
+        {
+            (was, is) = (was_rest, is_rest);
+        }
+        self.count(was, -1);
+        self.count(is, 1);
         for (booked, sign) in [(before, -1), (after, 1)] {
             for currency in &booked.currencies {
                 self.counted.totals.add(Field::money(Counter::Currencies, *currency), sign);
@@ -108,11 +114,15 @@ impl Work<'_> {
 
     /// Adds bookings to the hours', the days' and the shop's counters.
     pub(super) fn count(&mut self, bookings: &[Booking], sign: i128) {
-        for (at, field, amount) in bookings {
-            self.counted.hours.entry(at.hour()).or_default().add(*field, sign * amount);
-            let day = self.setting.day(*at);
-            self.counted.days.entry(day).or_default().add(*field, sign * amount);
-            self.counted.totals.add(*field, sign * amount);
+        for bookings in bookings.chunk_by(|one, next| one.0 == next.0) {
+            let Some((at, ..)) = bookings.first() else { continue };
+            let hour = self.counted.hours.entry(at.hour()).or_default();
+            let day = self.counted.days.entry(self.setting.day(*at)).or_default();
+            for (_, field, amount) in bookings {
+                hour.add(*field, sign * amount);
+                day.add(*field, sign * amount);
+                self.counted.totals.add(*field, sign * amount);
+            }
         }
     }
 
@@ -120,7 +130,10 @@ impl Work<'_> {
     pub(super) fn count_customers(&mut self, changes: Vec<Change>) {
         for (hour, field, change) in changes {
             self.counted.hours.entry(hour).or_default().add(field, change);
-            self.counted.totals.add(field, change);
+            // Differences add up to nothing over all hours.
+            if !field.is_difference() {
+                self.counted.totals.add(field, change);
+            }
         }
     }
 
@@ -181,10 +194,16 @@ impl Work<'_> {
         customer: Option<CustomerKey>,
     ) -> Result<Option<Timestamp>, StoreError> {
         let Some(customer) = customer else { return Ok(None) };
-        let (root, class) = self.take_class(customer)?;
-        let redacted = class.redacted();
-        self.put_class_back(root, class);
-        Ok(redacted)
+        let customers = &mut self.caches.customers;
+        let root = match customers.peek(&self.keys.customer(customer), self.source)? {
+            Some(CustomerDoc::Alias(root)) => *root,
+            Some(CustomerDoc::Class(class)) => return Ok(class.redacted()),
+            None => return Ok(None),
+        };
+        match customers.peek(&self.keys.customer(root), self.source)? {
+            Some(CustomerDoc::Class(class)) => Ok(class.redacted()),
+            Some(CustomerDoc::Alias(_)) | None => Ok(None),
+        }
     }
 
     /// Adds a purchase to its customer's class or takes it out.

@@ -62,8 +62,7 @@ impl HourSums {
         let holds = |window: &Window| window.hours().is_some_and(|hours| at > self.hour - hours);
         let ring = Window::ROLLING.iter().position(holds);
         for (field, amount) in bucket.iter() {
-            let counter = field.counter();
-            if counter == Counter::Preceding as u32 || counter == Counter::Both as u32 {
+            if field.is_difference() {
                 self.differences.add(field, amount);
             } else if let Some(ring) = ring {
                 self.rings[ring].add(field, amount);

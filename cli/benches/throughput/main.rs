@@ -24,6 +24,10 @@ use clap::{Parser, Subcommand};
 
 use table::Table;
 
+/// The allocator of the program.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Measures Tallyhook.
 #[derive(Parser)]
 struct Arguments {

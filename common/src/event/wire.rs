@@ -66,7 +66,12 @@ impl Event {
 
     /// Reads an event of this or an older schema.
     pub fn decode(bytes: &[u8]) -> Result<Self, BadEvent> {
-        match serde_json::from_slice::<Self>(bytes) {
+        // Checked as a whole, not text by text; bytes that are no UTF-8 fail as their texts do.
+        let event = match std::str::from_utf8(bytes) {
+            Ok(text) => serde_json::from_str::<Self>(text),
+            Err(_) => serde_json::from_slice::<Self>(bytes),
+        };
+        match event {
             Ok(event) if event.schema <= SCHEMA => Ok(event),
             Ok(event) => Err(BadEvent::Schema { found: event.schema }),
             // A newer schema may fail to parse before its number is looked at.

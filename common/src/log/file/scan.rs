@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use super::format::{RECORD_HEADER_BYTES, RECORD_MAGIC, RecordHeader, payload_checksum};
 
 /// One read from the page cache. Large enough that the call costs nothing per record.
-const READ_BYTES: u64 = 512 << 10;
+const READ_BYTES: u64 = 128 << 10;
 static ZEROS: [u8; 4096] = [0; 4096];
 
 /// What stands at a position of a segment.
