@@ -206,7 +206,10 @@ mod tests {
         for token in ["68778783ad298f1c80c3bafcddeea02f", "68778783AD298F1C80C3BAFCDDEEA02F"] {
             check(&format!("\"{token}\""), Id::Text(token.into()));
         }
-        check("\"00000000000000000000000000000001\"", Id::Text("00000000000000000000000000000001".into()));
+        check(
+            "\"00000000000000000000000000000001\"",
+            Id::Text("00000000000000000000000000000001".into()),
+        );
     }
 
     #[test]

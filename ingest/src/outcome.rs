@@ -89,6 +89,15 @@ impl DeadLetterReason {
         }
     }
 
+    /// The same of a field within `place`.
+    #[must_use]
+    pub fn within(mut self, place: &str) -> Self {
+        if let Self::Incomplete { field } | Self::Amount { field } = &mut self {
+            *field = format!("{place}.{field}");
+        }
+        self
+    }
+
     /// A missing or unreadable `field`.
     #[must_use]
     pub fn incomplete(field: impl Into<String>) -> Self {

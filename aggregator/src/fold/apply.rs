@@ -1,9 +1,7 @@
 //! One event into one shop's documents.
 
 use common::customer::CustomerKey;
-use common::event::{
-    Body, CustomerRedacted, CustomersMerged, Event, OrderSnapshot, ReturnUpdated,
-};
+use common::event::{Body, CustomerRedacted, CustomersMerged, Event, OrderSnapshot, ReturnUpdated};
 use common::id::Id;
 use common::store::StoreError;
 use common::time::Timestamp;

@@ -242,9 +242,8 @@ mod tests {
     #[test]
     fn sums_are_read_as_they_were_written() {
         let mut sums = Sums::default();
-        for (at, amount) in [1, -1, 63, -64, 64, i128::from(i64::MAX), i128::MIN, i128::MAX]
-            .into_iter()
-            .enumerate()
+        for (at, amount) in
+            [1, -1, 63, -64, 64, i128::from(i64::MAX), i128::MIN, i128::MAX].into_iter().enumerate()
         {
             let reason = Reason::ALL[at % Reason::ALL.len()];
             sums.add(Field::returned(reason), amount);

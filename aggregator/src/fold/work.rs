@@ -258,11 +258,8 @@ impl Work<'_> {
         };
         self.completed |= !completes(was) && completes(is);
         if was != is {
-            after.ahead = self.reindex(
-                (Kind::Checkout, id),
-                before.ahead,
-                is.map(Standing::latest_instant),
-            );
+            after.ahead =
+                self.reindex((Kind::Checkout, id), before.ahead, is.map(Standing::latest_instant));
             let place = (&self.keys, self.source);
             self.young.replace(id, was, is, self.doc.received_at, place)?;
         }

@@ -17,26 +17,50 @@ pub(super) enum BodyError {
     TooSlow,
 }
 
+/// Why a body is not read to its end.
+enum Stopped {
+    /// It is over the limit already; so many bytes may still be read and dropped.
+    Over { left: usize },
+    /// The sender broke off.
+    Broken,
+}
+
 /// The whole body.
 pub(super) async fn read(
     payload: &mut Payload,
     limit_bytes: usize,
     deadline: Instant,
 ) -> Result<Bytes, BodyError> {
-    let mut body = BytesMut::new();
-    loop {
-        match timeout_at(deadline, next(payload)).await {
-            Ok(Some(Ok(chunk))) if body.len() + chunk.len() > limit_bytes => {
-                let left = limit_bytes.saturating_mul(2).saturating_sub(body.len() + chunk.len());
-                drop(body);
-                skip(payload, left, deadline).await;
-                return Err(BodyError::TooLarge);
-            }
-            Ok(Some(Ok(chunk))) => body.extend_from_slice(&chunk),
-            Ok(None) => return Ok(body.freeze()),
-            // A sender that broke off does not see the answer.
-            Ok(Some(Err(_))) | Err(_) => return Err(BodyError::TooSlow),
+    match timeout_at(deadline, collect(payload, limit_bytes)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(Stopped::Over { left })) => {
+            skip(payload, left, deadline).await;
+            Err(BodyError::TooLarge)
         }
+        // A sender that broke off does not see the answer.
+        Ok(Err(Stopped::Broken)) | Err(_) => Err(BodyError::TooSlow),
+    }
+}
+
+/// The chunks as one run of bytes, which one that comes alone is already.
+async fn collect(payload: &mut Payload, limit_bytes: usize) -> Result<Bytes, Stopped> {
+    let Some(first) = next(payload).await else { return Ok(Bytes::new()) };
+    let mut body = first.map_err(|_| Stopped::Broken)?;
+    let mut bytes: Option<BytesMut> = None;
+    loop {
+        let length = bytes.as_ref().map_or(body.len(), BytesMut::len);
+        if length > limit_bytes {
+            return Err(Stopped::Over {
+                left: limit_bytes.saturating_mul(2).saturating_sub(length),
+            });
+        }
+        let Some(chunk) = next(payload).await else {
+            return Ok(bytes.map_or(body, BytesMut::freeze));
+        };
+        let chunk = chunk.map_err(|_| Stopped::Broken)?;
+        bytes
+            .get_or_insert_with(|| BytesMut::from(std::mem::take(&mut body)))
+            .extend_from_slice(&chunk);
     }
 }
 

@@ -17,26 +17,32 @@ use crate::verify::Headers;
 /// How long the body of a request that is refused unread is read and dropped.
 const SKIP_TIME: Duration = Duration::from_millis(500);
 
-/// `/webhooks/{source}`.
+/// `/webhooks/{source}` of a configured source.
 pub(super) async fn receive(
     receiver: web::Data<Receiver>,
+    source: web::Data<Source>,
     request: HttpRequest,
-    path: web::Path<String>,
     mut payload: web::Payload,
 ) -> HttpResponse {
     let started = Instant::now();
-    let Some(source) = receiver.sources.get(path.as_str()) else {
-        body::skip(&mut payload, receiver.limits.body_limit_bytes, started + SKIP_TIME).await;
-        return answer::unknown_source();
-    };
     if request.method() != Method::POST {
         body::skip(&mut payload, receiver.limits.body_limit_bytes, started + SKIP_TIME).await;
         return answer::not_post();
     }
-    let (topic, outcome) = take(&receiver, source, &request, &mut payload, started).await;
+    let (topic, outcome) = take(&receiver, &source, &request, &mut payload, started).await;
     let seconds = started.elapsed().as_secs_f64();
     receiver.ports.metrics.answered(&source.name, topic, outcome, seconds);
     answer::answer(outcome)
+}
+
+/// `/webhooks/{source}` of any other name.
+pub(super) async fn no_such_source(
+    receiver: web::Data<Receiver>,
+    mut payload: web::Payload,
+) -> HttpResponse {
+    let deadline = Instant::now() + SKIP_TIME;
+    body::skip(&mut payload, receiver.limits.body_limit_bytes, deadline).await;
+    answer::unknown_source()
 }
 
 /// Every other path.

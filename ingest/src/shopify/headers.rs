@@ -4,6 +4,10 @@ use common::time::Timestamp;
 
 use crate::verify::Headers;
 
+const TOPIC: [&str; 2] = ["x-shopify-topic", "shopify-topic"];
+const SHOP: [&str; 2] = ["x-shopify-shop-domain", "shopify-shop-domain"];
+const TRIGGERED_AT: [&str; 2] = ["x-shopify-triggered-at", "shopify-triggered-at"];
+const DELIVERY_ID: [&str; 2] = ["x-shopify-webhook-id", "shopify-webhook-id"];
 /// The longest delivery id that is kept.
 const MAX_ID: usize = 128;
 
@@ -24,16 +28,15 @@ impl Delivery {
     /// Reads the headers.
     #[must_use]
     pub fn read(headers: &Headers<'_>) -> Self {
-        let find = |name: &str| {
-            let named = |prefix: &str| headers(&format!("{prefix}{name}")).map(str::trim);
-            let found = named("x-shopify-").or_else(|| named("shopify-"));
-            found.filter(|value| !value.is_empty())
+        let find = |names: [&str; 2]| {
+            let mut found = names.into_iter().filter_map(headers).map(str::trim);
+            found.next().filter(|value| !value.is_empty())
         };
         Self {
-            topic: find("topic").map(ToOwned::to_owned),
-            shop: find("shop-domain").map(ToOwned::to_owned),
-            triggered_at: find("triggered-at").and_then(|text| Timestamp::parse(text).ok()),
-            delivery_id: find("webhook-id").filter(|id| id.len() <= MAX_ID).map(ToOwned::to_owned),
+            topic: find(TOPIC).map(ToOwned::to_owned),
+            shop: find(SHOP).map(ToOwned::to_owned),
+            triggered_at: find(TRIGGERED_AT).and_then(|text| Timestamp::parse(text).ok()),
+            delivery_id: find(DELIVERY_ID).filter(|id| id.len() <= MAX_ID).map(ToOwned::to_owned),
         }
     }
 }

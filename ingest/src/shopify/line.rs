@@ -44,7 +44,8 @@ pub(super) fn lines(
 ) -> Result<Vec<Line>, DeadLetterReason> {
     let mut lines = Vec::with_capacity(docs.len());
     for (index, doc) in docs.iter().enumerate() {
-        lines.push(line(doc, index, money, taxes_included, attributes)?);
+        let line = line(doc, money, taxes_included, attributes);
+        lines.push(line.map_err(|reason| reason.within(&format!("line_items[{index}]")))?);
     }
     let nowhere = docs.iter().all(|doc| !doc.discount_allocations.is_there());
     if nowhere && undivided_minor > 0 {
@@ -55,17 +56,15 @@ pub(super) fn lines(
 
 fn line(
     doc: &LineDoc<'_>,
-    index: usize,
     money: Money,
     taxes_included: bool,
     attributes: &Attributes,
 ) -> Result<Line, DeadLetterReason> {
-    let path = |field: &str| format!("line_items[{index}].{field}");
-    let id = required(doc.id.with_gid(&doc.admin_graphql_api_id), &path("id"))?;
-    let quantity = required(doc.quantity.0, &path("quantity"))?;
-    let price = money.pick(&doc.price_set, doc.price, &path("price"))?;
-    let price_minor = required(price, &path("price"))?;
-    let tax_minor = money.sum(doc.tax_lines.items(), &path("tax_lines"))?;
+    let id = required(doc.id.with_gid(&doc.admin_graphql_api_id), "id")?;
+    let quantity = required(doc.quantity.0, "quantity")?;
+    let price = money.pick(&doc.price_set, doc.price, "price")?;
+    let price_minor = required(price, "price")?;
+    let tax_minor = money.sum(doc.tax_lines.items(), "tax_lines")?;
     let included = if taxes_included { tax_minor } else { 0 };
     let gross = i128::from(price_minor) * i128::from(quantity) - i128::from(included);
     let discounts = doc.discount_allocations.items();
@@ -73,8 +72,8 @@ fn line(
         id,
         quantity,
         price_minor,
-        gross_minor: money.bounded(gross, &path("price"))?,
-        discount_minor: money.sum(discounts, &path("discount_allocations"))?,
+        gross_minor: money.bounded(gross, "price")?,
+        discount_minor: money.sum(discounts, "discount_allocations")?,
         tax_minor,
         gift_card: doc.gift_card.is_set(),
         sku: doc.sku.get().and_then(extras::title),

@@ -25,10 +25,17 @@ impl NamedAmount {
     }
 }
 
-/// One amount in the shop's and in the buyer's currency.
+/// An amount in the shop's and in the buyer's currency, of which KPIs need the shop's.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct MoneySet {
+    pub(super) shop_money: Nested<NamedAmount>,
+}
+
+/// An amount in both currencies: their rate.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct BothMoney {
     pub(super) shop_money: Nested<NamedAmount>,
     pub(super) presentment_money: Nested<NamedAmount>,
 }

@@ -12,7 +12,7 @@ use super::fields::{
     Amount, CurrencyField, Flag, IdField, Instant, List, Nested, Pairs, Text, Texts,
 };
 use super::line::{LineDoc, lines};
-use super::money::{AmountDoc, Money, MoneySet};
+use super::money::{AmountDoc, BothMoney, Money, MoneySet};
 use super::refund::{self, RefundDoc};
 use super::returns::{self, ReturnDoc};
 use super::{instants, read, required, text};
@@ -44,7 +44,7 @@ pub(super) struct OrderDoc<'a> {
     total_discounts_set: Nested<MoneySet>,
     total_tax: Amount,
     total_tax_set: Nested<MoneySet>,
-    total_price_set: Nested<MoneySet>,
+    total_price_set: Nested<BothMoney>,
     original_total_duties_set: Nested<MoneySet>,
     original_total_additional_fees_set: Nested<MoneySet>,
     checkout_token: Text<'a>,

@@ -191,26 +191,37 @@ impl<'de> Deserialize<'de> for CurrencyField {
 
 impl<'de> Deserialize<'de> for Flag {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Text::deserialize(deserializer)?;
-        Ok(Self(text.get().and_then(|text| text.parse().ok())))
+        Ok(Self(match Scalar::deserialize(deserializer)? {
+            Scalar::Bool(value) => Some(value),
+            Scalar::Text(text) => text.trim().parse().ok(),
+            Scalar::Unsigned(_) | Scalar::Signed(_) | Scalar::Float(_) | Scalar::Nothing => None,
+        }))
     }
 }
 
 impl<'de> Deserialize<'de> for Quantity {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Whole floats print as integers, so `2.0` is 2.
-        let text = Text::deserialize(deserializer)?;
-        Ok(Self(text.get().and_then(|text| text.parse().ok())))
+        Ok(Self(match Scalar::deserialize(deserializer)? {
+            Scalar::Unsigned(number) => u32::try_from(number).ok(),
+            // Whole floats print as integers, so `2.0` is 2.
+            Scalar::Float(number) => number.to_string().parse().ok(),
+            Scalar::Text(text) => text.trim().parse().ok(),
+            Scalar::Signed(_) | Scalar::Bool(_) | Scalar::Nothing => None,
+        }))
     }
 }
 
 impl<'de> Deserialize<'de> for Amount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Raw, because a number must not become a float on its way.
         let raw = <&RawValue>::deserialize(deserializer)?.get();
-        let text = match raw.as_bytes().first() {
-            Some(b'"') => serde_json::from_str::<Cow<'_, str>>(raw).ok(),
-            Some(b'-' | b'0'..=b'9') => Some(Cow::Borrowed(raw)),
-            Some(_) | None => None,
+        let text = match raw.as_bytes() {
+            [b'"', text @ .., b'"'] if !text.contains(&b'\\') => {
+                Some(Cow::Borrowed(&raw[1..raw.len() - 1]))
+            }
+            [b'"', ..] => serde_json::from_str::<Cow<'_, str>>(raw).ok(),
+            [b'-' | b'0'..=b'9', ..] => Some(Cow::Borrowed(raw)),
+            _ => None,
         };
         Ok(match text.map(|text| Decimal::parse(&text)) {
             Some(Ok(decimal)) => Self::Value(decimal),
