@@ -59,9 +59,7 @@ impl Event {
 
     /// The event's bytes.
     pub fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
-        let mut bytes = Vec::with_capacity(512);
-        serde_json::to_writer(&mut bytes, self)?;
-        Ok(bytes)
+        json(self)
     }
 
     /// Reads an event of this or an older schema.
@@ -88,5 +86,12 @@ impl Event {
 /// xxh3 of anything's canonical JSON; 0 only if it cannot be written, which no event can.
 #[must_use]
 pub fn digest<T: serde::Serialize>(value: &T) -> u64 {
-    serde_json::to_vec(value).map_or(0, |bytes| xxh3_64(&bytes))
+    json(value).map_or(0, |bytes| xxh3_64(&bytes))
+}
+
+/// JSON with room from the start for what most events take.
+fn json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, serde_json::Error> {
+    let mut bytes = Vec::with_capacity(2048);
+    serde_json::to_writer(&mut bytes, value)?;
+    Ok(bytes)
 }
