@@ -100,11 +100,11 @@ impl Queue {
         true
     }
 
-    /// Waits for a moment if the last group was larger than what is here now. Those who were just
+    /// Waits for a moment if the last group was more than twice what is here now. Those who were just
     /// answered come back together; syncing for the first of them alone would make all the others
     /// wait for a second sync. A single caller never waits here.
     fn gather<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        let enough = state.last_taken * 3 / 4;
+        let enough = state.last_taken / 2;
         let mut deadline = None;
         while state.requests.len() < enough && !state.closed {
             let now = Instant::now();
