@@ -183,11 +183,12 @@ impl<S: Store> Query<S> {
             shop: shop.to_string(),
             as_of: as_of.map(|at| at.to_string()),
             time_zone: zone.iana_name().unwrap_or("UTC").to_owned(),
-            kpis: catalogue::kpis(&answer, asked),
+            kpis: catalogue::kpis(&answer),
         })
     }
 
-    /// The sums behind the KPIs of a shop.
+    /// The sums behind the KPIs of a shop. The present of a live answer is never before the latest
+    /// receipt, so it may be later than the one asked for.
     pub fn answer(
         &self,
         shop: &ShopDomain,
@@ -255,7 +256,7 @@ impl<S: Store> Query<S> {
         let setting = self.settings.of(shop);
         let doc = reader.shop()?.ok_or(ReadError::UnknownShop)?;
         let Some((root, class)) = reader.class(key)? else { return Ok(None) };
-        let now = self.now();
+        let now = doc.present(self.now());
         let mut entries = class.purchases.entries(&mut reader.chunks())?;
         entries.retain(|entry| entry.placed_at <= now);
         let currencies = ShopReader::currencies(&doc);

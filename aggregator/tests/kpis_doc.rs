@@ -17,16 +17,15 @@ type Row = (String, String, String);
 /// What the catalogue yields for a shop of which nothing but a currency is known.
 fn in_the_code() -> BTreeSet<Row> {
     let currency = Currency::parse("USD").expect("a currency");
-    let at = Timestamp::from_ms(0);
     let answer = |declared_years| Answer {
         windows: Window::EVERY.map(|window| (window, Figures::default())).to_vec(),
         whole: Whole { declared_years, ..Whole::new(Vec::new(), currency) },
         year: Figures::default(),
         all: Figures::default(),
-        at,
+        asked: Asked::AsOf(Timestamp::from_ms(0)),
     };
     let answers = [answer(None), answer(Some(3.0))];
-    let rows = answers.iter().flat_map(|answer| catalogue::kpis(answer, Asked::AsOf(at)));
+    let rows = answers.iter().flat_map(catalogue::kpis);
     let named = rows.map(|row| {
         let basis = row.basis.unwrap_or("-");
         (row.kpi.to_owned(), basis.to_owned(), row.unit.to_owned())

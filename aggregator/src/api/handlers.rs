@@ -142,8 +142,8 @@ pub async fn returns<S: Store>(
     Ok(HttpResponse::Ok().json(ReturnsReply {
         shop: shop.to_string(),
         window: window.name(),
-        from: asked.from(window).map(|from| from.to_string()),
-        to: asked.at().to_string(),
+        from: answer.asked.from(window).map(|from| from.to_string()),
+        to: answer.asked.at().to_string(),
         units_sold: sold.to_string(),
         reasons: Reason::ALL.into_iter().filter_map(row).collect(),
     }))

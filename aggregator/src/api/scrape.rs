@@ -83,7 +83,7 @@ fn gather<S: Store>(query: &Query<S>) -> Result<Gathered, Problem> {
     for (_, shop) in sized {
         let asked = Asked::Live { now: query.now() };
         let answer = query.answer(&shop, &Window::EVERY, asked)?;
-        for row in crate::kpi::catalogue::kpis(&answer, asked) {
+        for row in crate::kpi::catalogue::kpis(&answer) {
             gauges.set(shop.as_str(), &row);
         }
         if let Some(last) = query.shop_doc(&shop)?.last_event_at {

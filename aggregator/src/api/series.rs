@@ -96,7 +96,10 @@ fn answer<S: Store>(
 ) -> Result<Reply, Problem> {
     let setting = query.settings().of(shop);
     let (step, name) = step(asking.step.as_deref())?;
-    let now = query.now();
+    let snapshot = query.snapshot()?;
+    let reader = ShopReader::new(&*snapshot, query.partition(shop), shop);
+    let doc = reader.shop()?.ok_or(ReadError::UnknownShop)?;
+    let now = doc.present(query.now());
     let to = instant("to", asking.to.as_deref())?.unwrap_or(now).min(now);
     let default = to.plus_ms(-30 * common::time::DAY_MS);
     let from = instant("from", asking.from.as_deref())?.unwrap_or(default);
@@ -108,13 +111,10 @@ fn answer<S: Store>(
         return Err(Problem::parameter("from", "must not be later than to, or than now"));
     }
     let spans = spans(from, to, step, &setting.time_zone)?;
-    let snapshot = query.snapshot()?;
-    let reader = ShopReader::new(&*snapshot, query.partition(shop), shop);
-    let doc = reader.shop()?.ok_or(ReadError::UnknownShop)?;
     let mut figures = vec![Figures::default(); spans.len()];
     let day = |at: Timestamp| setting.day(at);
     sums(&reader, step, &spans, &mut figures, day)?;
-    live::each_later(&reader, &setting, doc.present(now), |all, known| {
+    live::each_later(&reader, &setting, now, |all, known| {
         for (bookings, sign) in [(all, -1), (known, 1)] {
             for (at, field, amount) in bookings {
                 let index = spans.partition_point(|span| span.to < *at);
@@ -163,9 +163,9 @@ impl<'a> Wanted<'a> {
             whole: whole.clone(),
             year: Figures::default(),
             all: Figures::default(),
-            at: span.to,
+            asked: Asked::AsOf(span.to),
         };
-        let rows = catalogue::kpis(&answer, Asked::AsOf(span.to));
+        let rows = catalogue::kpis(&answer);
         let named: Vec<Kpi> = rows.into_iter().filter(|row| row.kpi == self.kpi).collect();
         if named.is_empty() {
             return Err(Problem::NotFound(format!("no KPI of the name {}", self.kpi)));

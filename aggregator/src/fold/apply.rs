@@ -22,7 +22,7 @@ impl Work<'_> {
     pub(super) fn apply(&mut self, event: Event, seen: &mut Seen) -> Result<bool, StoreError> {
         let delivered = event.delivery_time();
         self.doc.last_event_at = self.doc.last_event_at.max(Some(event.version.at));
-        self.doc.received_at = self.doc.received_at.max(event.received_at);
+        self.doc.received_at = event.received_at;
         if self.redacted().is_some_and(|until| delivered <= until) {
             return Ok(false);
         }

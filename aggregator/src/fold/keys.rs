@@ -116,6 +116,14 @@ impl Keys {
         (from, end)
     }
 
+    /// A young checkout: the hour it was started in, then its id.
+    #[must_use]
+    pub fn young(&self, hour: i64, id: &Id) -> Vec<u8> {
+        let mut key = self.bucket(Kind::Young, hour);
+        id.encode_key(&mut key);
+        key
+    }
+
     /// The range of a kind's documents by number, from `from` to `to`, both included.
     #[must_use]
     pub fn buckets(&self, kind: Kind, from: i64, to: i64) -> (Vec<u8>, Vec<u8>) {

@@ -43,10 +43,9 @@ use report::{Applied, Seen};
 use shop::ShopSettings;
 pub use work::Counted;
 use work::{Caches, Work};
-use young::Young;
 
 /// The fold's version: a state of another version is built anew.
-pub const FOLD_VERSION: u32 = 2;
+pub const FOLD_VERSION: u32 = 1;
 
 /// The most documents that are kept in memory between batches, over all partitions.
 const KEPT: usize = 25_000;
@@ -179,7 +178,7 @@ impl<S: Store> Folder<S> {
             seen: Seen::default(),
         };
         work.doc.last_event_at = work.doc.last_event_at.max(Some(event.version.at));
-        work.doc.received_at = work.doc.received_at.max(event.received_at);
+        work.doc.received_at = event.received_at;
         if known {
             finish(work, &mut writes, report)?;
         } else {
@@ -264,8 +263,7 @@ fn begin<'a>(
         caches,
         source,
         counted: Counted::default(),
-        ahead: Vec::new(),
-        young: Young::default(),
+        indices: Vec::new(),
         completed: false,
     })
 }
@@ -287,8 +285,8 @@ fn finish(
     report: &mut Report,
 ) -> Result<(), StoreError> {
     let counted = std::mem::take(&mut work.counted);
-    let mut hours: Vec<(i64, &Sums)> =
-        counted.hours.iter().map(|(hour, sums)| (*hour, sums)).collect();
+    let changed = counted.hours.iter().filter(|hour| !hour.1.is_empty());
+    let mut hours: Vec<(i64, &Sums)> = changed.map(|(hour, sums)| (*hour, sums)).collect();
     hours.sort_unstable_by_key(|entry| entry.0);
     for hours in hours.chunk_by(|one, next| day_of(one.0) == day_of(next.0)) {
         let Some((hour, _)) = hours.first() else { continue };
@@ -308,8 +306,8 @@ fn finish(
     work.doc.totals.add_all(&counted.totals);
     let present = work.doc.received_at;
     work.caches.shops.put(work.keys.shop(), Some(work.doc));
-    writes.append(&mut work.ahead);
-    work.young.write(work.began_at, present, (&work.keys, work.source), writes)?;
+    writes.extend(young::expire(&work.keys, work.source, work.began_at, present)?);
+    writes.append(&mut work.indices);
     work.caches.flush(writes)?;
     report.counted.push((work.shop, Some(counted)));
     Ok(())

@@ -18,7 +18,8 @@ pub struct ShopDoc {
     pub totals: Sums,
     /// The greatest version instant of any event.
     pub last_event_at: Option<Timestamp>,
-    /// When the latest event was received: the present is never before that.
+    /// When the event folded last was received: the present is never before that. Not the greatest
+    /// such instant, so that a receiver whose clock was wrong once does no lasting harm.
     pub received_at: Timestamp,
 }
 

@@ -19,7 +19,7 @@ use super::order::OrderDoc;
 use super::retention::Change;
 use super::return_index::ReturnIndexDoc;
 use super::shop::{ShopDoc, ShopSetting};
-use super::young::Young;
+use super::young;
 
 /// Every document of a partition that is in hand.
 #[derive(Debug, Default)]
@@ -45,8 +45,8 @@ pub struct Work<'a> {
     pub(super) counted: Counted,
     /// When the latest event before this batch was received.
     pub(super) began_at: Timestamp,
-    pub(super) ahead: Vec<(Vec<u8>, Option<Vec<u8>>)>,
-    pub(super) young: Young,
+    /// Writes of what is dated ahead and of what is young.
+    pub(super) indices: Vec<young::Write>,
     /// Whether the event at hand completed a checkout.
     pub(super) completed: bool,
 }
@@ -149,8 +149,8 @@ impl Work<'_> {
         let to = is.filter(|is| *is > self.doc.received_at);
         if from != to {
             let key = |at| self.keys.ahead(at, kind, id);
-            self.ahead.extend(from.map(|from| (key(from), None)));
-            self.ahead.extend(to.map(|to| (key(to), Some(Vec::new()))));
+            self.indices.extend(from.map(|from| (key(from), None)));
+            self.indices.extend(to.map(|to| (key(to), Some(Vec::new()))));
         }
         to
     }
@@ -260,8 +260,8 @@ impl Work<'_> {
         if was != is {
             after.ahead =
                 self.reindex((Kind::Checkout, id), before.ahead, is.map(Standing::latest_instant));
-            let place = (&self.keys, self.source);
-            self.young.replace(id, was, is, self.doc.received_at, place)?;
+            let writes = young::replace(&self.keys, id, was, is, self.doc.received_at)?;
+            self.indices.extend(writes);
         }
         self.caches.checkouts.put(key, Some(after).filter(|doc| !doc.is_empty()));
         Ok(true)

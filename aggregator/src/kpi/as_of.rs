@@ -70,7 +70,7 @@ pub fn answer(
         year: of(Window::D365),
         all: of(Window::All),
         whole,
-        at,
+        asked,
     })
 }
 

@@ -8,11 +8,12 @@ use super::figures::{Answer, Figures, Whole};
 use super::number::{estimate, money, money_quotient, quotient};
 use super::row::Kpi;
 use crate::fold::field::{Counter, Field};
-use crate::window::{Asked, Window};
+use crate::window::Window;
 
 /// Every KPI of an answer's windows.
 #[must_use]
-pub fn kpis(answer: &Answer, asked: Asked) -> Vec<Kpi> {
+pub fn kpis(answer: &Answer) -> Vec<Kpi> {
+    let asked = answer.asked;
     let mut rows = Vec::new();
     for (window, figures) in &answer.windows {
         let span = (asked.from(*window), asked.at());

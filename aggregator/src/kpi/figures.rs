@@ -1,10 +1,9 @@
 //! The sums that every KPI of a window is made of, wherever they were read.
 
 use common::currency::Currency;
-use common::time::Timestamp;
 
 use crate::fold::field::{Counter, Field, Sums};
-use crate::window::Window;
+use crate::window::{Asked, Window};
 
 /// A window's sums.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -51,8 +50,8 @@ pub struct Answer {
     pub year: Figures,
     /// The sums of everything, for historic lifetime value.
     pub all: Figures,
-    /// The instant.
-    pub at: Timestamp,
+    /// What was asked, with the present that the answer holds for.
+    pub asked: Asked,
 }
 
 impl Figures {

@@ -123,7 +123,7 @@ pub fn answer(
         year: figures[Window::D365 as usize].clone(),
         all: figures[Window::All as usize].clone(),
         whole,
-        at: now,
+        asked,
     })
 }
 

@@ -153,8 +153,10 @@ impl<'a> ShopReader<'a> {
         mut visit: impl FnMut(&Started),
     ) -> Result<(), StoreError> {
         self.raw(self.keys.buckets(Kind::Young, from.hour(), to.hour()), |key, value| {
-            let started = decode::<Vec<Started>>(key, value)?;
-            started.iter().filter(|started| (from..=to).contains(&started.at)).for_each(&mut visit);
+            let started = decode::<Started>(key, value)?;
+            if (from..=to).contains(&started.at) {
+                visit(&started);
+            }
             Ok(true)
         })
     }

@@ -81,7 +81,7 @@ pub fn figures(store: &MemoryStore, shop: &ShopDomain, asked: Asked) -> Option<F
         Err(ReadError::UnknownShop) => return None,
         Err(error) => panic!("{error}"),
     };
-    let rows = catalogue::kpis(&answer, asked);
+    let rows = catalogue::kpis(&answer);
     let named = rows.into_iter().map(|row| {
         let name = name([row.kpi, row.basis.unwrap_or("-"), row.window], row.currency, row.reason);
         (name, [row.value, row.numerator, row.denominator])
