@@ -130,6 +130,14 @@ pub enum ReadError {
         /// What the system answered.
         source: io::Error,
     },
+    /// The log's servers failed, or did not answer in time; the same call may work later.
+    #[error("cannot read {what}: {why}")]
+    Unavailable {
+        /// What was read.
+        what: String,
+        /// What the servers, or their client, said.
+        why: String,
+    },
     /// Everything was read, and the log is closed.
     #[error("the log is closed and everything in it was read")]
     Closed,
