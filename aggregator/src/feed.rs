@@ -15,7 +15,7 @@
 
 use std::time::Duration;
 
-use common::log::{BatchLimit, Item, ReadBatch as _, ReadError, SKIP_PARTITION, Subscribe};
+use common::log::{BatchLimit, Item, Log, ReadBatch as _, ReadError, SKIP_PARTITION, Subscribe};
 
 /// What comes next.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,8 +39,34 @@ pub trait Feed: Send + 'static {
     /// Begins to read assigned partitions, or begins again.
     fn start(&mut self, positions: &[(u16, u64)]) -> Result<(), ReadError>;
 
+    /// Whether a fold that is to stop folds what the log holds first: not where others go on with it.
+    fn drains(&self) -> bool {
+        true
+    }
+
     /// The offset after each partition's last record, as far as is known without asking anybody.
     fn end_positions(&self) -> Result<Vec<u64>, ReadError>;
+}
+
+/// Knows how far a log reaches, for whoever asks about lag.
+pub trait Ends: Send + Sync + 'static {
+    /// The offset after each partition's last record; `None` where the log cannot say.
+    fn end_positions(&self) -> Option<Vec<u64>>;
+
+    /// Records that this process found damaged.
+    fn corrupt_records(&self) -> u64 {
+        0
+    }
+}
+
+impl Ends for Log {
+    fn end_positions(&self) -> Option<Vec<u64>> {
+        Subscribe::end_positions(self).ok()
+    }
+
+    fn corrupt_records(&self) -> u64 {
+        self.stats().corrupt_records
+    }
 }
 
 /// A log of which one fold reads everything.

@@ -1,50 +1,93 @@
 //! How far the fold is: shared by the thread that folds and everybody who asks.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use common::log::{Log, Subscribe};
-
-/// Positions, lag and trouble of the fold.
+/// Positions, ownership and trouble of the fold.
 #[derive(Debug)]
 pub struct Progress {
-    positions: Vec<AtomicU64>,
+    partitions: Vec<Partition>,
     replaying: AtomicBool,
     passed_over: AtomicU64,
-    halted: Mutex<Option<String>>,
+    trouble: Mutex<Trouble>,
+}
+
+#[derive(Debug, Default)]
+struct Partition {
+    owned: AtomicBool,
+    position: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Trouble {
+    whole: Option<String>,
+    partitions: BTreeMap<u16, String>,
 }
 
 impl Progress {
-    /// Of a fold that stands at `positions`.
+    /// Of a fold that owns none of so many partitions yet.
     #[must_use]
-    pub fn new(positions: &[u64]) -> Self {
+    pub fn new(partitions: u16) -> Self {
         Self {
-            positions: positions.iter().map(|position| AtomicU64::new(*position)).collect(),
+            partitions: (0..partitions).map(|_| Partition::default()).collect(),
             replaying: AtomicBool::new(false),
             passed_over: AtomicU64::new(0),
-            halted: Mutex::new(None),
+            trouble: Mutex::default(),
         }
     }
 
-    /// The position of every partition.
+    /// The position of every partition, 0 where it is not this fold's.
     #[must_use]
     pub fn positions(&self) -> Vec<u64> {
-        self.positions.iter().map(|position| position.load(Ordering::Acquire)).collect()
+        self.partitions.iter().map(|known| known.position.load(Ordering::Acquire)).collect()
+    }
+
+    /// The position of a partition.
+    #[must_use]
+    pub fn position(&self, partition: u16) -> u64 {
+        self.of(partition).map_or(0, |known| known.position.load(Ordering::Acquire))
+    }
+
+    /// The partitions that are this fold's.
+    #[must_use]
+    pub fn owned(&self) -> Vec<u16> {
+        let numbered = (0..).zip(&self.partitions);
+        numbered
+            .filter(|known| known.1.owned.load(Ordering::Acquire))
+            .map(|known| known.0)
+            .collect()
+    }
+
+    /// Whether a partition is this fold's.
+    #[must_use]
+    pub fn owns(&self, partition: u16) -> bool {
+        self.of(partition).is_some_and(|known| known.owned.load(Ordering::Acquire))
+    }
+
+    /// A partition is this fold's, which begins at `position`.
+    pub fn begin(&self, partition: u16, position: u64) {
+        if let Some(known) = self.of(partition) {
+            known.position.store(position, Ordering::Release);
+            known.owned.store(true, Ordering::Release);
+        }
+        self.trouble().partitions.remove(&partition);
+    }
+
+    /// A partition is another fold's.
+    pub fn let_go(&self, partition: u16) {
+        if let Some(known) = self.of(partition) {
+            known.owned.store(false, Ordering::Release);
+            known.position.store(0, Ordering::Release);
+        }
+        self.trouble().partitions.remove(&partition);
     }
 
     /// A partition was folded up to `position`.
     pub fn folded(&self, partition: u16, position: u64) {
-        if let Some(known) = self.positions.get(usize::from(partition)) {
-            known.store(position, Ordering::Release);
+        if let Some(known) = self.of(partition) {
+            known.position.store(position, Ordering::Release);
         }
-    }
-
-    /// Records of the log that are not folded yet, by partition; `None` where the log cannot say.
-    #[must_use]
-    pub fn lag(&self, log: &Log) -> Option<Vec<u64>> {
-        let ends = log.end_positions().ok()?;
-        let behind = ends.iter().zip(self.positions());
-        Some(behind.map(|(end, position)| end.saturating_sub(position)).collect())
     }
 
     /// Whether history is being folded before the present.
@@ -69,14 +112,30 @@ impl Progress {
         self.passed_over.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Why the fold stopped, if it did.
+    /// Why the fold, or the fold of some partitions, stopped, if it did.
     #[must_use]
     pub fn halted(&self) -> Option<String> {
-        self.halted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let trouble = self.trouble();
+        let all: Vec<&str> =
+            trouble.whole.iter().chain(trouble.partitions.values()).map(String::as_str).collect();
+        (!all.is_empty()).then(|| all.join("; "))
     }
 
     /// The fold stopped, or goes on.
     pub fn halt(&self, why: Option<String>) {
-        *self.halted.lock().unwrap_or_else(PoisonError::into_inner) = why;
+        self.trouble().whole = why;
+    }
+
+    /// A partition is this fold's and is not folded.
+    pub fn halt_partition(&self, partition: u16, why: String) {
+        self.trouble().partitions.insert(partition, why);
+    }
+
+    fn of(&self, partition: u16) -> Option<&Partition> {
+        self.partitions.get(usize::from(partition))
+    }
+
+    fn trouble(&self) -> MutexGuard<'_, Trouble> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

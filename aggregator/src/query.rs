@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use common::clock::Clock;
 use common::customer::{CustomerKey, Identity, Pseudonymizer};
-use common::log::Log;
 use common::partition::partition_of;
 use common::shop::ShopDomain;
 use common::store::{Snapshot, Store, StoreError};
@@ -13,6 +12,7 @@ use common::time::Timestamp;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
+use crate::feed::Ends;
 use crate::fold::FOLD_VERSION;
 use crate::fold::book::{Terms, book};
 use crate::fold::digest::{self, Digest};
@@ -35,13 +35,14 @@ const KEEP_MOST: Duration = Duration::from_millis(700);
 /// Answers questions.
 pub struct Query<S> {
     store: Arc<S>,
-    log: Log,
+    ends: Arc<dyn Ends>,
     settings: Arc<ShopSettings>,
     partitions: u16,
     clock: Arc<dyn Clock>,
     pseudonyms: Pseudonymizer,
     views: Arc<Views>,
     progress: Arc<Progress>,
+    mode: &'static str,
     lifespans: Mutex<FxHashMap<ShopDomain, KeptLifespan>>,
 }
 
@@ -56,8 +57,8 @@ struct KeptLifespan {
 pub struct Parts<S> {
     /// The state.
     pub store: Arc<S>,
-    /// The log, for what is not folded yet.
-    pub log: Log,
+    /// How far the log reaches, for what is not folded yet.
+    pub ends: Arc<dyn Ends>,
     /// The shops' settings.
     pub settings: Arc<ShopSettings>,
     /// The number of partitions.
@@ -70,6 +71,8 @@ pub struct Parts<S> {
     pub views: Arc<Views>,
     /// How far the fold is.
     pub progress: Arc<Progress>,
+    /// The shape of the whole: `embedded` or `distributed`.
+    pub mode: &'static str,
 }
 
 /// The reply of `.../kpis`.
@@ -134,21 +137,22 @@ impl as_of::Stopwatch for Watch {
     }
 }
 
-impl StatusReply {
-    /// Whether history is being folded.
-    #[must_use]
-    pub const fn is_replaying(&self) -> bool {
-        self.replaying
-    }
-}
-
 impl<S: Store> Query<S> {
     /// Of its parts.
     #[must_use]
     pub fn new(parts: Parts<S>) -> Self {
-        let Parts { store, log, settings, partitions, clock, pseudonyms, views, progress } = parts;
-        let lifespans = Mutex::default();
-        Self { store, log, settings, partitions, clock, pseudonyms, views, progress, lifespans }
+        Self {
+            store: parts.store,
+            ends: parts.ends,
+            settings: parts.settings,
+            partitions: parts.partitions,
+            clock: parts.clock,
+            pseudonyms: parts.pseudonyms,
+            views: parts.views,
+            progress: parts.progress,
+            mode: parts.mode,
+            lifespans: Mutex::default(),
+        }
     }
 
     /// The present.
@@ -301,7 +305,7 @@ impl<S: Store> Query<S> {
     pub fn status(&self) -> StatusReply {
         StatusReply {
             version: env!("CARGO_PKG_VERSION"),
-            mode: "embedded",
+            mode: self.mode,
             fold_version: FOLD_VERSION,
             partitions: self.partitions,
             lag_events: self.lag().map(|lag| lag.iter().sum()),
@@ -310,17 +314,38 @@ impl<S: Store> Query<S> {
         }
     }
 
-    /// Records that are not folded yet, by partition; `None` where the log cannot say.
+    /// Whether history is being folded.
+    #[must_use]
+    pub fn is_replaying(&self) -> bool {
+        self.progress.replaying()
+    }
+
+    /// Records that nobody has folded yet, by partition; `None` where log or store cannot say.
     #[must_use]
     pub fn lag(&self) -> Option<Vec<u64>> {
-        self.progress.lag(&self.log)
+        let ends = self.ends.end_positions()?;
+        let behind = (0..).zip(ends).map(|(partition, end)| {
+            let position = if self.progress.owns(partition) {
+                self.progress.position(partition)
+            } else {
+                self.store.position(partition).ok()?
+            };
+            Some(end.saturating_sub(position))
+        });
+        behind.collect()
+    }
+
+    /// Whether this process folds the partition.
+    #[must_use]
+    pub fn owns(&self, partition: u16) -> bool {
+        self.progress.owns(partition)
     }
 
     /// Warnings that do not make the process unready.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        let passed = self.progress.passed_over().max(self.log.stats().corrupt_records);
+        let passed = self.progress.passed_over().max(self.ends.corrupt_records());
         if passed > 0 {
             warnings.push(format!(
                 "{passed} damaged records of the log were passed over; see `tallyhook log verify`"
@@ -333,7 +358,7 @@ impl<S: Store> Query<S> {
     /// Records in damaged parts of the log.
     #[must_use]
     pub fn corrupt_records(&self) -> u64 {
-        self.progress.passed_over().max(self.log.stats().corrupt_records)
+        self.progress.passed_over().max(self.ends.corrupt_records())
     }
 
     /// A view of the store.

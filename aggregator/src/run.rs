@@ -6,10 +6,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use common::event::Event;
-use common::log::{BatchLimit, Item, Log, LogReader, ReadBatch, ReadError, Subscribe};
+use common::log::{BatchLimit, Item, Log, ReadError};
 use common::store::{Store, StoreError};
 use thiserror::Error;
 
+use crate::feed::{Fed, Feed, Whole};
 use crate::fold::shop::ShopSettings;
 use crate::fold::{Folded, Folder, Report};
 use crate::metrics::AggregatorMetrics;
@@ -31,11 +32,16 @@ const REPLAY_EVENTS: u64 = 1_000;
 /// Why folding stopped.
 #[derive(Debug, Error)]
 pub enum FoldError {
-    /// The state stands beyond or before what the log holds.
+    /// The state of a partition stands beyond or before what the log holds.
     #[error(
         "the state and the log do not belong together; build the state anew with `tallyhook rebuild`"
     )]
-    Position(#[source] ReadError),
+    Position {
+        /// The partition.
+        partition: u16,
+        /// What does not fit.
+        source: ReadError,
+    },
     /// The log could not be read.
     #[error("the log cannot be read")]
     Log(#[source] ReadError),
@@ -55,14 +61,6 @@ pub enum FoldError {
     /// The thread could not be started.
     #[error("no thread for the fold")]
     Thread(#[source] std::io::Error),
-    /// Another process moves the state.
-    #[error("partition {partition} was moved to {stored} by another process; stop one of the two")]
-    Moved {
-        /// The partition.
-        partition: u16,
-        /// Where it stands.
-        stored: u64,
-    },
 }
 
 /// What the fold tells of its work.
@@ -83,20 +81,18 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Starts to fold what `log` holds beyond the store's positions, and whatever comes.
-    pub fn start<S: Store>(
-        log: &Log,
+    /// Starts to fold what `feed` gives beyond the store's positions.
+    pub fn start<S: Store, F: Feed>(
+        feed: F,
         store: Arc<S>,
         settings: Arc<ShopSettings>,
         telling: &Telling,
     ) -> Result<Self, FoldError> {
-        let work = Folding::open(log, store, settings, telling.clone())?;
-        let behind: u64 = telling.progress.lag(log).unwrap_or_default().iter().sum();
-        telling.progress.set_replaying(behind > REPLAY_EVENTS);
+        let work = Folding::new(feed, store, settings, telling.clone());
         let stop = Arc::new(AtomicBool::new(false));
-        let (stopping, log) = (stop.clone(), log.clone());
+        let stopping = stop.clone();
         let thread = std::thread::Builder::new().name("fold".into());
-        let thread = thread.spawn(move || keep_folding(work, &log, &stopping));
+        let thread = thread.spawn(move || keep_folding(work, &stopping));
         let thread = thread.map_err(FoldError::Thread)?;
         Ok(Self { stop, thread: Some(thread) })
     }
@@ -120,11 +116,11 @@ impl Drop for Runner {
 
 /// Folds until it is told to stop. A store or a log that fails is tried again from what the store
 /// holds; only what no retry can mend ends the fold.
-fn keep_folding<S: Store>(mut work: Folding<S>, log: &Log, stop: &AtomicBool) {
+fn keep_folding<S: Store, F: Feed>(mut work: Folding<S, F>, stop: &AtomicBool) {
     let mut wait = RETRY_FIRST;
     loop {
         let before = work.telling.progress.positions();
-        let error = match work.run(log, stop) {
+        let error = match work.run(stop) {
             Ok(()) => return,
             Err(error) => error,
         };
@@ -132,8 +128,8 @@ fn keep_folding<S: Store>(mut work: Folding<S>, log: &Log, stop: &AtomicBool) {
         tracing::error!(error = %text, "the fold stopped");
         work.telling.progress.halt(Some(text));
         match error {
-            FoldError::Store(_) | FoldError::Log(_) | FoldError::Moved { .. } => {}
-            FoldError::Position(_) | FoldError::Newer { .. } | FoldError::Thread(_) => return,
+            FoldError::Store(_) | FoldError::Log(_) => {}
+            FoldError::Position { .. } | FoldError::Newer { .. } | FoldError::Thread(_) => return,
         }
         if work.telling.progress.positions() != before {
             wait = RETRY_FIRST;
@@ -144,7 +140,7 @@ fn keep_folding<S: Store>(mut work: Folding<S>, log: &Log, stop: &AtomicBool) {
             }
             std::thread::sleep(wait);
             wait = (wait * 2).min(RETRY_MOST);
-            match work.reopen(log) {
+            match work.begin_again() {
                 Ok(()) => break,
                 Err(error) => tracing::error!(error = %chain(&error), "the fold cannot go on yet"),
             }
@@ -159,18 +155,30 @@ pub fn fold_all<S: Store>(
     log: &Log,
     store: Arc<S>,
     settings: Arc<ShopSettings>,
+    done: impl FnMut(u64),
+) -> Result<(), FoldError> {
+    fold_to_end(Whole::new(log.clone()), store, settings, done)
+}
+
+/// Folds what a feed that gives every partition holds by now, and returns.
+pub fn fold_to_end<S: Store, F: Feed>(
+    feed: F,
+    store: Arc<S>,
+    settings: Arc<ShopSettings>,
     mut done: impl FnMut(u64),
 ) -> Result<(), FoldError> {
-    let positions = positions(&*store, log.partitions())?;
     let telling = Telling {
-        progress: Arc::new(Progress::new(&positions)),
+        progress: Arc::new(Progress::new(feed.partitions())),
         metrics: Arc::new(AggregatorMetrics::unregistered()),
         views: Arc::new(Views::default()),
     };
-    let ends = log.end_positions().map_err(FoldError::Log)?;
-    let mut work = Folding::open(log, store, settings, telling)?;
-    while !reached(&work.telling.progress.positions(), &ends) {
+    let ends = feed.end_positions().map_err(FoldError::Log)?;
+    let mut work = Folding::new(feed, store, settings, telling);
+    while !work.reached(&ends) {
         done(work.step(WAIT)?);
+        if let Some(refused) = work.refused.pop() {
+            return Err(refused);
+        }
     }
     work.store.persist()?;
     Ok(())
@@ -181,42 +189,70 @@ pub fn positions<S: Store>(store: &S, partitions: u16) -> Result<Vec<u64>, Store
     (0..partitions).map(|partition| store.position(partition)).collect()
 }
 
-struct Folding<S> {
-    reader: LogReader,
+struct Folding<S, F> {
+    feed: F,
     store: Arc<S>,
     settings: Arc<ShopSettings>,
     folder: Folder<S>,
     telling: Telling,
     // Positions up to which counters of what was first seen leave out what is replayed.
     replayed: Vec<u64>,
+    // Partitions that are this fold's and cannot be read from where their state stands.
+    refused: Vec<FoldError>,
 }
 
-impl<S: Store> Folding<S> {
-    fn open(
-        log: &Log,
-        store: Arc<S>,
-        settings: Arc<ShopSettings>,
-        telling: Telling,
-    ) -> Result<Self, FoldError> {
-        let positions = positions(&*store, log.partitions())?;
-        let reader = log.open_from(&positions).map_err(FoldError::Position)?;
-        let replayed = log.end_positions().map_err(FoldError::Log)?;
+impl<S: Store, F: Feed> Folding<S, F> {
+    fn new(feed: F, store: Arc<S>, settings: Arc<ShopSettings>, telling: Telling) -> Self {
         let folder = Folder::new(store.clone(), settings.clone());
-        Ok(Self { reader, store, settings, folder, telling, replayed })
+        Self { feed, store, settings, folder, telling, replayed: Vec::new(), refused: Vec::new() }
     }
 
     /// Begins again from what the store holds.
-    fn reopen(&mut self, log: &Log) -> Result<(), FoldError> {
-        let positions = positions(&*self.store, log.partitions())?;
-        self.reader = log.open_from(&positions).map_err(FoldError::Position)?;
+    fn begin_again(&mut self) -> Result<(), FoldError> {
         self.folder = Folder::new(self.store.clone(), self.settings.clone());
-        for (partition, position) in (0..log.partitions()).zip(positions) {
-            self.telling.progress.folded(partition, position);
+        self.begin(&self.telling.progress.owned())
+    }
+
+    /// Begins to read partitions from where their state stands. One whose state does not fit the log
+    /// is refused and named; the others go on.
+    fn begin(&mut self, partitions: &[u16]) -> Result<(), FoldError> {
+        let mut positions = Vec::with_capacity(partitions.len());
+        for partition in partitions {
+            positions.push((*partition, self.store.position(*partition)?));
+        }
+        loop {
+            let source = match self.feed.start(&positions) {
+                Ok(()) => break,
+                Err(source) => source,
+            };
+            let (ReadError::BeforeStart { partition, .. } | ReadError::BeyondEnd { partition, .. }) =
+                source
+            else {
+                return Err(FoldError::Log(source));
+            };
+            positions.retain(|known| known.0 != partition);
+            let error = FoldError::Position { partition, source };
+            let text = chain(&error);
+            tracing::error!(partition, error = %text, "a partition is not folded");
+            self.telling.progress.halt_partition(partition, text);
+            self.refused.push(error);
+        }
+        for (partition, position) in positions {
+            self.telling.progress.begin(partition, position);
         }
         Ok(())
     }
 
-    fn run(&mut self, log: &Log, stop: &AtomicBool) -> Result<(), FoldError> {
+    /// Lets go of partitions that another process folds from now on.
+    fn let_go(&mut self, partitions: &[u16]) {
+        for partition in partitions {
+            self.folder.forget(*partition);
+            self.telling.views.forget(*partition);
+            self.telling.progress.let_go(*partition);
+        }
+    }
+
+    fn run(&mut self, stop: &AtomicBool) -> Result<(), FoldError> {
         let mut persisted = Instant::now();
         let mut dirty = false;
         loop {
@@ -227,17 +263,14 @@ impl<S: Store> Folding<S> {
                 other => other?,
             };
             dirty |= folded > 0;
-            if self.telling.progress.replaying()
-                && reached(&self.telling.progress.positions(), &self.replayed)
-            {
+            if self.telling.progress.replaying() && self.reached(&self.replayed) {
                 self.telling.progress.set_replaying(false);
             }
             if dirty && persisted.elapsed() >= PERSIST_EVERY {
                 self.store.persist()?;
                 (persisted, dirty) = (Instant::now(), false);
             }
-            let ends = || log.end_positions().unwrap_or_default();
-            if stopping && folded == 0 && reached(&self.telling.progress.positions(), &ends()) {
+            if stopping && (folded == 0 || !self.feed.drains()) && self.may_end() {
                 break;
             }
         }
@@ -245,27 +278,69 @@ impl<S: Store> Folding<S> {
         Ok(())
     }
 
+    /// Whether a fold that is told to stop has done what it should before.
+    fn may_end(&self) -> bool {
+        if !self.feed.drains() || self.telling.progress.owned().is_empty() {
+            return true;
+        }
+        self.reached(&self.feed.end_positions().unwrap_or_default())
+    }
+
+    /// Whether every partition of this fold that can be read has come to `ends`; none is a fold that
+    /// waits for its partitions.
+    fn reached(&self, ends: &[u64]) -> bool {
+        let progress = &self.telling.progress;
+        let mut owned = progress.owned().into_iter().peekable();
+        owned.peek().is_some()
+            && owned.all(|partition| {
+                let at = usize::from(partition);
+                ends.get(at).is_none_or(|end| progress.position(partition) >= *end)
+            })
+    }
+
     /// Reads and folds one batch; returns the number of records.
     fn step(&mut self, wait: Duration) -> Result<u64, FoldError> {
-        let items = self.reader.next_batch(BATCH, wait).map_err(FoldError::Log)?;
+        let items = match self.feed.next(BATCH, wait).map_err(FoldError::Log)? {
+            Fed::Items(items) => items,
+            Fed::Assigned(partitions) => {
+                self.begin(&partitions)?;
+                self.replayed = self.feed.end_positions().map_err(FoldError::Log)?;
+                self.telling.progress.set_replaying(self.behind() > REPLAY_EVENTS);
+                return Ok(0);
+            }
+            Fed::Revoked(partitions) => {
+                self.let_go(&partitions);
+                return Ok(0);
+            }
+        };
         let count = items.len() as u64;
         let mut by_partition: std::collections::BTreeMap<u16, Vec<Option<Event>>> =
             std::collections::BTreeMap::new();
-        let positions = self.telling.progress.positions();
         for item in items {
             let (partition, offset) = (item.partition(), item.offset());
             let events = by_partition.entry(partition).or_default();
-            let base = positions.get(usize::from(partition)).copied().unwrap_or(0);
+            let base = self.telling.progress.position(partition);
             // A gap in the offsets is what damage left of records; each still takes its position.
             let expected = base + events.len() as u64;
             events.extend((expected..offset).map(|_| None));
             events.push(self.decode(item)?);
         }
         for (partition, events) in by_partition {
-            let base = positions.get(usize::from(partition)).copied().unwrap_or(0);
+            let base = self.telling.progress.position(partition);
             self.fold(partition, base, events)?;
         }
         Ok(count)
+    }
+
+    /// Records of this fold's partitions that it has not folded yet.
+    fn behind(&self) -> u64 {
+        let (progress, ends) =
+            (&self.telling.progress, self.feed.end_positions().unwrap_or_default());
+        let behind = progress.owned().into_iter().map(|partition| {
+            let end = ends.get(usize::from(partition)).copied().unwrap_or(0);
+            end.saturating_sub(progress.position(partition))
+        });
+        behind.sum()
     }
 
     fn decode(&self, item: Item) -> Result<Option<Event>, FoldError> {
@@ -307,8 +382,16 @@ impl<S: Store> Folding<S> {
                 Ok(())
             }
             Ok(Folded::Conflict { stored }) => {
+                // Another process moved it, or the store lost its tail: read on from where it stands.
                 self.telling.metrics.conflicted();
-                Err(FoldError::Moved { partition, stored })
+                tracing::warn!(
+                    partition,
+                    base,
+                    stored,
+                    "the state stands elsewhere; beginning there"
+                );
+                self.telling.views.forget(partition);
+                self.begin(&[partition])
             }
             Err(error) => {
                 self.telling.metrics.failed();
@@ -325,10 +408,6 @@ impl<S: Store> Folding<S> {
         metrics.applied(&report.applied, replayed);
         views.tell(report);
     }
-}
-
-fn reached(positions: &[u64], ends: &[u64]) -> bool {
-    positions.iter().zip(ends).all(|(position, end)| position >= end)
 }
 
 /// An error with everything that caused it.

@@ -86,6 +86,11 @@ impl Views {
         }
     }
 
+    /// Drops the kept sums of a partition.
+    pub fn forget(&self, partition: u16) {
+        self.lock().remove(&partition);
+    }
+
     /// Tells the stream what a batch did.
     pub fn tell(&self, report: &Report) {
         if self.stream.receiver_count() == 0 {

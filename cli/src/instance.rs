@@ -11,6 +11,7 @@ use std::time::Duration;
 use actix_web::rt;
 use actix_web::web::Data;
 use aggregator::api::Api;
+use aggregator::feed::Whole;
 use aggregator::metrics::AggregatorMetrics;
 use aggregator::run::{Runner, Telling};
 use aggregator::views::Views;
@@ -126,10 +127,15 @@ impl Services {
         };
         let receiver = Data::new(Receiver::from_config(&node.config, node.pseudonyms(), ports)?);
 
-        let (views, progress) = (Arc::new(Views::default()), node.progress()?);
+        let (views, progress) = (Arc::new(Views::default()), node.progress());
         let telling =
             Telling { progress: progress.clone(), metrics: metrics.clone(), views: views.clone() };
-        let runner = Runner::start(&node.log, node.store.clone(), node.settings.clone(), &telling)?;
+        let runner = Runner::start(
+            Whole::new(node.log.clone()),
+            node.store.clone(),
+            node.settings.clone(),
+            &telling,
+        )?;
         let query = Arc::new(node.query(views, progress));
         let token = node.config.admin.token.clone();
         let public_url = Some(format!("http://{}", reachable(public)));

@@ -195,12 +195,13 @@ async fn reply_customer<S: Store>(
 }
 
 /// `GET /v1/status`.
-pub async fn status<S: Store>(api: web::Data<Api<S>>) -> HttpResponse {
-    let mut status = serde_json::to_value(api.query.status()).unwrap_or_default();
+pub async fn status<S: Store>(api: web::Data<Api<S>>) -> Result<HttpResponse, Problem> {
+    let status = blocking(&api.query, |query| Ok(query.status())).await?;
+    let mut status = serde_json::to_value(status).unwrap_or_default();
     if let (Some(url), Some(status)) = (&api.public_url, status.as_object_mut()) {
         status.insert("public_url".to_owned(), url.clone().into());
     }
-    HttpResponse::Ok().json(status)
+    Ok(HttpResponse::Ok().json(status))
 }
 
 /// `GET /v1/digest`.

@@ -39,15 +39,20 @@ const MONEY: [(&str, &str); 4] = [
 pub async fn metrics<S: Store>(api: web::Data<Api<S>>) -> Result<HttpResponse, Problem> {
     let kpis = blocking(&api.query, |query| gather(query)).await?;
     let (metrics, query) = (&api.metrics, &api.query);
-    for (partition, lag) in query.lag().unwrap_or_default().iter().enumerate() {
+    for (partition, lag) in (0..).zip(&kpis.lag) {
+        let label = [u16::to_string(&partition)];
+        if !query.owns(partition) {
+            // Whoever folds it tells; there may be no such series to remove.
+            let _ = metrics.consumer_lag.remove_label_values(&label);
+            continue;
+        }
         let lag = i64::try_from(*lag).unwrap_or(i64::MAX);
-        metrics.consumer_lag.with_label_values(&[partition.to_string()]).set(lag);
+        metrics.consumer_lag.with_label_values(&label).set(lag);
     }
     if let Some(latest) = kpis.latest {
         metrics.saw(latest);
     }
-    let status = query.status();
-    metrics.replaying.set(i64::from(status.is_replaying()));
+    metrics.replaying.set(i64::from(query.is_replaying()));
     metrics.log_corrupt_records.set(i64::try_from(query.corrupt_records()).unwrap_or(i64::MAX));
     metrics.shops_tracked.set(i64::try_from(kpis.tracked).unwrap_or(i64::MAX));
     metrics.shops_exported.set(i64::try_from(kpis.exported).unwrap_or(i64::MAX));
@@ -62,6 +67,7 @@ pub async fn metrics<S: Store>(api: web::Data<Api<S>>) -> Result<HttpResponse, P
 
 struct Gathered {
     registry: Registry,
+    lag: Vec<u64>,
     tracked: usize,
     exported: usize,
     latest: Option<Timestamp>,
@@ -69,7 +75,8 @@ struct Gathered {
 
 fn gather<S: Store>(query: &Query<S>) -> Result<Gathered, Problem> {
     let gauges = Gauges::new().map_err(|_| Problem::Internal)?;
-    let shops = query.shop_names()?;
+    let mut shops = query.shop_names()?;
+    shops.retain(|shop| query.owns(query.partition(shop)));
     let tracked = shops.len();
     let (mut sized, mut latest) = (Vec::with_capacity(tracked), None);
     for shop in shops {
@@ -90,7 +97,8 @@ fn gather<S: Store>(query: &Query<S>) -> Result<Gathered, Problem> {
             gauges.last_event.with_label_values(&[shop.as_str()]).set(last.ms() as f64 / 1000.0);
         }
     }
-    Ok(Gathered { registry: gauges.registry, tracked, exported, latest })
+    let lag = query.lag().unwrap_or_default();
+    Ok(Gathered { lag, registry: gauges.registry, tracked, exported, latest })
 }
 
 struct Gauges {

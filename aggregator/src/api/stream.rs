@@ -72,7 +72,8 @@ impl<S: Store> Listening<S> {
             for shop in changed {
                 write(&mut text, "kpis", &serde_json::json!({ "shop": shop.as_str() }));
             }
-            let status = self.query.status();
+            let query = self.query.clone();
+            let Ok(status) = web::block(move || query.status()).await else { return None };
             if self.told.as_ref() != Some(&status) || self.told_at.elapsed() > STATUS_EVERY {
                 write(&mut text, "status", &serde_json::to_value(&status).unwrap_or_default());
                 (self.told, self.told_at) = (Some(status), Instant::now());

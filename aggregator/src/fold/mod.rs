@@ -85,6 +85,11 @@ impl<S: Store> Folder<S> {
         Self { store, settings, caches: BTreeMap::new() }
     }
 
+    /// Drops what is in hand of a partition.
+    pub fn forget(&mut self, partition: u16) {
+        self.caches.remove(&partition);
+    }
+
     /// Folds `events`, which stand at positions from `base`, and moves the partition to `end`.
     ///
     /// `None` stands for a record that cannot be read: it is passed over and takes its position.

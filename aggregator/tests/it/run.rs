@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use aggregator::feed::Whole;
 use aggregator::metrics::AggregatorMetrics;
 use aggregator::progress::Progress;
 use aggregator::run::{Runner, Telling};
@@ -58,19 +59,20 @@ fn goes_on_after_the_store_failed() {
     let log = Log::Memory(MemoryLog::new(32));
     let store = Arc::new(Flaky { inner: MemoryStore::new(), failures: AtomicU32::new(2) });
     let telling = Telling {
-        progress: Arc::new(Progress::new(&[0; 32])),
+        progress: Arc::new(Progress::new(32)),
         metrics: Arc::new(AggregatorMetrics::unregistered()),
         views: Arc::new(Views::default()),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime");
-    let mut runner = Runner::start(&log, store.clone(), settings(), &telling).expect("starts");
+    let mut runner = Runner::start(Whole::new(log.clone()), store.clone(), settings(), &telling)
+        .expect("starts");
     for event in &events {
         let bytes = event.encode().expect("encodes").into();
         runtime.block_on(log.append(PARTITION, bytes)).expect("appends");
     }
     let begun = Instant::now();
-    while telling.progress.lag(&log).expect("lag").iter().sum::<u64>() > 0 {
+    while telling.progress.position(PARTITION) < events.len() as u64 {
         assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", telling.progress.halted());
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -7,7 +7,6 @@ use aggregator::fold::FOLD_VERSION;
 use aggregator::fold::shop::ShopSettings;
 use aggregator::progress::Progress;
 use aggregator::query::{Parts, Query};
-use aggregator::run::positions;
 use aggregator::views::Views;
 use common::clock::FixedClock;
 use common::config::{Config, Inputs, Needs};
@@ -48,15 +47,15 @@ pub fn settings() -> anyhow::Result<Arc<ShopSettings>> {
 
 /// Questions about a state, asked when its history ends.
 pub fn query(log: Log, store: Arc<FileStore>) -> anyhow::Result<Query<FileStore>> {
-    let positions = positions(&*store, PARTITIONS)?;
     Ok(Query::new(Parts {
         store,
-        log,
+        ends: Arc::new(log),
         settings: settings()?,
         partitions: PARTITIONS,
         clock: Arc::new(FixedClock::at(END)),
         pseudonyms: Pseudonymizer::new(KEY),
         views: Arc::new(Views::default()),
-        progress: Arc::new(Progress::new(&positions)),
+        progress: Arc::new(Progress::new(PARTITIONS)),
+        mode: "embedded",
     }))
 }

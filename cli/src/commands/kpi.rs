@@ -59,7 +59,7 @@ pub fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
         Claim::Here(log) => {
             let node = Node::new(config, log)?;
             node.catch_up(|_| ())?;
-            let query = node.query(Arc::new(Views::default()), node.progress()?);
+            let query = node.query(Arc::new(Views::default()), node.progress());
             let reply = query.kpis(&args.shop, &windows, args.as_of);
             serde_json::to_string(&reply.with_context(|| format!("no KPIs of {}", args.shop))?)?
         }

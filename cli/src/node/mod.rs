@@ -9,7 +9,7 @@ use std::sync::Arc;
 use aggregator::fold::shop::ShopSettings;
 use aggregator::progress::Progress;
 use aggregator::query::{Parts, Query};
-use aggregator::run::{fold_all, positions};
+use aggregator::run::fold_all;
 use aggregator::views::Views;
 use anyhow::Context as _;
 use common::clock::{Clock, SystemClock};
@@ -59,22 +59,22 @@ impl Node {
     }
 
     /// How far the state is, for whoever asks while it moves.
-    pub fn progress(&self) -> anyhow::Result<Arc<Progress>> {
-        let positions = positions(&*self.store, self.config.log.partitions)?;
-        Ok(Arc::new(Progress::new(&positions)))
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::new(Progress::new(self.config.log.partitions))
     }
 
     /// Answers questions from the state.
     pub fn query(&self, views: Arc<Views>, progress: Arc<Progress>) -> Query<FileStore> {
         Query::new(Parts {
             store: self.store.clone(),
-            log: self.log.clone(),
+            ends: Arc::new(self.log.clone()),
             settings: self.settings.clone(),
             partitions: self.config.log.partitions,
             clock: clock(),
             pseudonyms: self.pseudonyms(),
             views,
             progress,
+            mode: "embedded",
         })
     }
 }
