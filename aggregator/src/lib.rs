@@ -7,6 +7,7 @@ pub mod kpi;
 pub mod metrics;
 pub mod progress;
 pub mod query;
+pub mod redis;
 pub mod run;
 pub mod views;
 pub mod window;

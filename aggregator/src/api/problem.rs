@@ -77,8 +77,17 @@ impl From<ReadError> for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        tracing::error!(%error, "a question could not be answered");
-        Self::Internal
+        match error {
+            // The state is busy, not broken: another try reads it whole.
+            StoreError::Moved { .. } => Self::Unavailable(error.to_string()),
+            StoreError::Engine { .. }
+            | StoreError::Manifest { .. }
+            | StoreError::Unsafe { .. }
+            | StoreError::Io { .. } => {
+                tracing::error!(%error, "a question could not be answered");
+                Self::Internal
+            }
+        }
     }
 }
 

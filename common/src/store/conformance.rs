@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::{Commit, Committed, Snapshot, Store, prefix_end};
+use super::{Commit, Committed, Snapshot, Store, StoreError, prefix_end};
 
 /// Runs the suite on stores that `make` opens empty.
 ///
@@ -15,6 +15,8 @@ pub fn run<S: Store>(mut make: impl FnMut() -> S) {
     positions_compare_and_set(&make());
     snapshots_stand_still(&make());
     scans_are_ordered_and_bounded(&make());
+    scans_follow_the_layout_of_state_keys(&make());
+    many_keys_come_in_their_order(&make());
     partitions_are_apart(&make());
 }
 
@@ -88,11 +90,33 @@ fn positions_compare_and_set<S: Store>(store: &S) {
 fn snapshots_stand_still<S: Store>(store: &S) {
     commit(store, 1, 0, 1, &[("a", Some("1"))]);
     let before = view(store);
+    // The first touch: from here on the view knows where the partition stood.
+    assert_eq!(before.position(1).unwrap_or(99), 1);
     commit(store, 1, 1, 2, &[("a", Some("2")), ("b", Some("2"))]);
-    assert_eq!(get(&*before, 1, "a").as_deref(), Some("1"));
-    assert_eq!(keys(&*before, 1, b"", b"z", 9), ["a"]);
+    let mut scanned = Vec::new();
+    let scan = before.scan(1, b"", b"z", &mut |key, value| {
+        scanned.push((key.to_vec(), value.to_vec()));
+        ControlFlow::Continue(())
+    });
+    let still = store.views_stand_still();
+    stood(still, before.get(1, b"a"), &Some(b"1".to_vec()));
+    stood(still, before.get_many(1, &[b"b", b"a"]), &vec![None, Some(b"1".to_vec())]);
+    stood(still, scan.map(|()| scanned), &vec![(b"a".to_vec(), b"1".to_vec())]);
     assert_eq!(before.position(1).unwrap_or(99), 1);
     assert_eq!(get(&*view(store), 1, "a").as_deref(), Some("2"));
+}
+
+/// A read after the state moved shows what stood before, or says so if the adapter may.
+fn stood<T: PartialEq + std::fmt::Debug>(
+    still: bool,
+    read: Result<T, StoreError>,
+    expected: &T,
+) {
+    match read {
+        Ok(found) => assert_eq!(found, *expected),
+        Err(StoreError::Moved { partition: 1 }) if !still => {}
+        Err(error) => panic!("the view neither stood still nor said Moved: {error}"),
+    }
 }
 
 fn scans_are_ordered_and_bounded<S: Store>(store: &S) {
@@ -103,6 +127,32 @@ fn scans_are_ordered_and_bounded<S: Store>(store: &S) {
     assert_eq!(keys(&*snapshot, 1, b"b", &prefix_end(b"b"), 9), ["b1", "b2"]);
     assert_eq!(keys(&*snapshot, 1, b"a", b"z", 2), ["a", "b1"]);
     assert_eq!(keys(&*snapshot, 1, b"c", b"a", 9), [""; 0]);
+}
+
+fn scans_follow_the_layout_of_state_keys<S: Store>(store: &S) {
+    let keys_of = ["a\0C1", "a\0O1", "a\0O2", "a\0S", "ab\0O1", "b\0O0"];
+    let writes: Vec<Write<'_>> = keys_of.iter().rev().map(|key| (*key, Some("v"))).collect();
+    commit(store, 1, 0, 1, &writes);
+    let snapshot = view(store);
+    assert_eq!(keys(&*snapshot, 1, b"", b"\xff", 9), keys_of);
+    assert_eq!(keys(&*snapshot, 1, b"a\0", b"a\x01", 9), keys_of[..4]);
+    assert_eq!(keys(&*snapshot, 1, b"a\0O", b"a\0P", 9), keys_of[1..3]);
+    assert_eq!(keys(&*snapshot, 1, b"a\0O2", b"ab\0O1", 9), keys_of[2..4]);
+    assert_eq!(keys(&*snapshot, 1, b"a\x01", b"\xff", 1), keys_of[4..5]);
+}
+
+fn many_keys_come_in_their_order<S: Store>(store: &S) {
+    let large = "l".repeat(200_000);
+    let writes = [("a\0O1", Some("1")), ("a\0O2", Some(large.as_str())), ("b", Some(""))];
+    commit(store, 1, 0, 1, &writes);
+    let snapshot = view(store);
+    let wanted: [&[u8]; 5] = [b"b", b"a\0O2", b"a\0O3", b"a\0O1", b"a\0O2"];
+    let found = snapshot.get_many(1, &wanted);
+    let found = found.unwrap_or_else(|error| panic!("the read failed: {error}"));
+    let text = |text: &str| Some(text.as_bytes().to_vec());
+    assert_eq!(found, [text(""), text(&large), None, text("1"), text(&large)]);
+    assert_eq!(commit(store, 1, 1, 2, &[("a\0O2", Some("small"))]), Committed::Done);
+    assert_eq!(get(&*view(store), 1, "a\0O2").as_deref(), Some("small"));
 }
 
 fn partitions_are_apart<S: Store>(store: &S) {

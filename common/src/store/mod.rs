@@ -8,7 +8,10 @@
 //!   and reports a [`Committed::Conflict`], except where the stored position already is the commit's
 //!   `end`, which is the retry of an ambiguous reply and reports [`Committed::Already`].
 //! * A [`Snapshot`] never changes: it shows every commit that returned before it was taken, and none
-//!   that began after.
+//!   that began after. An engine without such views says so ([`Store::views_stand_still`]): its view
+//!   shows each partition as it stood when the view was first asked for it, and once the partition
+//!   has moved, every read either still shows that state or fails with [`StoreError::Moved`]. It
+//!   never mixes two states of a partition.
 //! * Keys sort as bytes within a partition. Partitions never see each other's keys.
 //! * Nothing expires. What was committed survives a crash of the process; after a power loss the
 //!   store may be older, never torn: the log is the truth and is folded again from the position.
@@ -81,6 +84,24 @@ pub enum StoreError {
         /// What the configuration says.
         wanted: String,
     },
+    /// The engine is set up so that it would lose state.
+    #[error("the state store in {place} is not safe: {setting} is {found}; {remedy}")]
+    Unsafe {
+        /// Where it lives.
+        place: String,
+        /// The engine's setting.
+        setting: &'static str,
+        /// What it is set to.
+        found: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A view could not be held still.
+    #[error("partition {partition} of the state moved while it was read; ask again")]
+    Moved {
+        /// The partition.
+        partition: u16,
+    },
     /// Its files could not be read or written.
     #[error("cannot use the state directory {path}: {source}")]
     Io {
@@ -136,17 +157,31 @@ pub trait Store: Send + Sync + 'static {
     /// Writes a commit, all or nothing.
     fn commit(&self, commit: Commit) -> Result<Committed, StoreError>;
 
-    /// A view that stands still.
+    /// A view of all partitions.
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError>;
 
     /// Makes everything committed so far survive a loss of power.
     fn persist(&self) -> Result<(), StoreError>;
+
+    /// Whether views stand still whatever is committed; else they say [`StoreError::Moved`].
+    fn views_stand_still(&self) -> bool {
+        true
+    }
 }
 
-/// A view of the state that stands still.
+/// A view of the state that stands still, or says that it could not.
 pub trait Snapshot: Send {
     /// The value of a key.
     fn get(&self, partition: u16, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// The values of many keys, in their order: one round trip where the engine is far away.
+    fn get_many(
+        &self,
+        partition: u16,
+        keys: &[&[u8]],
+    ) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        keys.iter().map(|key| self.get(partition, key)).collect()
+    }
 
     /// Visits keys from `from` (included) to `to` (excluded) in order.
     fn scan(

@@ -1,0 +1,181 @@
+//! Connections to Redis: a few that wait, more where more threads ask, none that once failed.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use common::store::StoreError;
+use redis::cluster::{ClusterClient, ClusterConnection};
+use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo};
+use redis::{Client, Cmd, Connection, ConnectionInfo, ErrorKind, RedisError, RedisResult, Value};
+
+use super::options::{RedisOptions, Topology};
+
+/// Connections kept open while nobody asks.
+const IDLE: usize = 8;
+/// How often the cluster's client follows a moved slot or waits for a new master.
+const CLUSTER_RETRIES: u32 = 6;
+
+/// All connections of a store.
+pub struct Links {
+    target: Target,
+    idle: Mutex<Vec<Link>>,
+    timeout: Duration,
+    place: String,
+}
+
+enum Target {
+    Standalone(Client),
+    Cluster(ClusterClient),
+}
+
+enum Link {
+    Standalone(Connection),
+    Cluster(Box<ClusterConnection>),
+}
+
+impl Links {
+    /// Connects; finds out whether it is a cluster unless told.
+    pub fn open(options: &RedisOptions) -> Result<Self, StoreError> {
+        let unusable = |error: &RedisError| StoreError::Engine {
+            place: "Redis".to_owned(),
+            message: format!("redis.url cannot be used: {error}"),
+        };
+        let clients = options.urls.iter().map(|url| Client::open(url.as_str()));
+        let clients = clients.collect::<RedisResult<Vec<Client>>>();
+        let clients = clients.map_err(|error| unusable(&error))?;
+        let Some(first) = clients.first() else {
+            let message = "redis.url is empty: use redis://HOST:PORT".to_owned();
+            return Err(StoreError::Engine { place: "Redis".to_owned(), message });
+        };
+        let place = format!("Redis at {}", first.get_connection_info().addr());
+        let cluster = match options.topology {
+            Topology::Standalone => false,
+            Topology::Cluster => true,
+            Topology::Detect => is_cluster(&clients, options.timeout)
+                .map_err(|error| StoreError::Engine { place: place.clone(), message: error.to_string() })?,
+        };
+        let target = if cluster {
+            let nodes = clients.iter().map(|client| client.get_connection_info().clone());
+            let client = cluster_client(nodes.collect(), options.timeout);
+            Target::Cluster(client.map_err(|error| unusable(&error))?)
+        } else {
+            Target::Standalone(first.clone())
+        };
+        Ok(Self { target, idle: Mutex::default(), timeout: options.timeout, place })
+    }
+
+    /// Where Redis is, without user and password.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// The store's error for one of Redis.
+    #[must_use]
+    pub fn failed(&self, error: &RedisError) -> StoreError {
+        StoreError::Engine { place: self.place.clone(), message: error.to_string() }
+    }
+
+    /// Sends a command that may be repeated; a connection that was lost while it waited is replaced.
+    pub fn read(&self, command: &Cmd) -> Result<Value, StoreError> {
+        let waited = !self.lock().is_empty();
+        let answer = match self.send(command) {
+            Err(error) if waited && is_lost(&error) => self.send(command),
+            answer => answer,
+        };
+        answer.map_err(|error| self.failed(&error))
+    }
+
+    /// Sends a command once. A lost answer means that it may have run.
+    pub fn send(&self, command: &Cmd) -> RedisResult<Value> {
+        self.with(|link| match link {
+            Link::Standalone(connection) => command.query(connection),
+            Link::Cluster(connection) => command.query(connection.as_mut()),
+        })
+    }
+
+    /// Sends a command to every master; one answer each.
+    pub fn send_to_all(&self, command: &Cmd) -> RedisResult<Vec<Value>> {
+        let answer = self.with(|link| match link {
+            Link::Standalone(connection) => command.query(connection).map(|one| vec![one]),
+            Link::Cluster(connection) => {
+                let masters = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
+                match connection.route_command(command, masters)? {
+                    Value::Map(answers) => Ok(answers.into_iter().map(|(_, one)| one).collect()),
+                    Value::Array(answers) => Ok(answers),
+                    other => Ok(vec![other]),
+                }
+            }
+        });
+        answer?.into_iter().map(Value::extract_error).collect()
+    }
+
+    fn with<T>(&self, ask: impl FnOnce(&mut Link) -> RedisResult<T>) -> RedisResult<T> {
+        let idle = self.lock().pop();
+        let mut link = match idle {
+            Some(link) => link,
+            None => self.connect()?,
+        };
+        let answer = ask(&mut link);
+        match &answer {
+            Err(error) if is_lost(error) => self.lock().clear(),
+            Ok(_) | Err(_) => {
+                let mut idle = self.lock();
+                if idle.len() < IDLE {
+                    idle.push(link);
+                }
+            }
+        }
+        answer
+    }
+
+    fn connect(&self) -> RedisResult<Link> {
+        match &self.target {
+            Target::Standalone(client) => connect(client, self.timeout).map(Link::Standalone),
+            Target::Cluster(client) => {
+                client.get_connection().map(|connection| Link::Cluster(Box::new(connection)))
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Link>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether the connection is of no more use, and a command sent over it may or may not have run.
+fn is_lost(error: &RedisError) -> bool {
+    !matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
+}
+
+fn connect(client: &Client, timeout: Duration) -> RedisResult<Connection> {
+    let connection = client.get_connection_with_timeout(timeout)?;
+    connection.set_read_timeout(Some(timeout))?;
+    connection.set_write_timeout(Some(timeout))?;
+    Ok(connection)
+}
+
+fn cluster_client(nodes: Vec<ConnectionInfo>, timeout: Duration) -> RedisResult<ClusterClient> {
+    // User and password are taken from the addresses and used for every node.
+    ClusterClient::builder(nodes)
+        .connection_timeout(timeout)
+        .response_timeout(timeout)
+        .retries(CLUSTER_RETRIES)
+        .build()
+}
+
+/// Asks the first node that answers; a server that does not let us ask counts as standing alone.
+fn is_cluster(clients: &[Client], timeout: Duration) -> RedisResult<bool> {
+    let mut last = Ok(false);
+    for client in clients {
+        let answer = connect(client, timeout).and_then(|mut connection| {
+            redis::cmd("INFO").arg("cluster").query::<String>(&mut connection)
+        });
+        match answer {
+            Ok(text) => return Ok(text.lines().any(|line| line.trim() == "cluster_enabled:1")),
+            Err(error) if is_lost(&error) => last = Err(error),
+            Err(_) => return Ok(false),
+        }
+    }
+    last
+}

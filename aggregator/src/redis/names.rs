@@ -1,0 +1,64 @@
+//! The names of Redis keys. All of a partition share a hash tag, so that one script may write them.
+
+/// The names of one partition's keys.
+#[derive(Clone, Debug)]
+pub struct Names {
+    head: String,
+}
+
+impl Names {
+    /// Those of `partition` under `prefix`.
+    #[must_use]
+    pub fn new(prefix: &str, partition: u16) -> Self {
+        Self { head: format!("{prefix}:{{p{partition:02}}}") }
+    }
+
+    /// The position.
+    #[must_use]
+    pub fn position(&self) -> Vec<u8> {
+        format!("{}:at", self.head).into_bytes()
+    }
+
+    /// A part of the directory.
+    #[must_use]
+    pub fn directory(&self, number: u16) -> Vec<u8> {
+        format!("{}:d:{number}", self.head).into_bytes()
+    }
+
+    /// A page of a group.
+    #[must_use]
+    pub fn page(&self, group: &[u8], page: u32) -> Vec<u8> {
+        self.numbered("g", group, u64::from(page))
+    }
+
+    /// A part of a document that stands apart.
+    #[must_use]
+    pub fn part(&self, key: &[u8], part: u64) -> Vec<u8> {
+        self.numbered("b", key, part)
+    }
+
+    // A key may hold any bytes; the digits after the last colon keep names apart.
+    fn numbered(&self, kind: &str, name: &[u8], number: u64) -> Vec<u8> {
+        let (head, tail) = (format!("{}:{kind}:", self.head), format!(":{number}"));
+        [head.as_bytes(), name, tail.as_bytes()].concat()
+    }
+}
+
+/// The name of the manifest.
+#[must_use]
+pub fn manifest(prefix: &str) -> String {
+    format!("{prefix}:manifest")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_carry_the_hash_tag() {
+        let names = Names::new("tallyhook", 7);
+        assert_eq!(names.position(), b"tallyhook:{p07}:at");
+        assert_eq!(names.page(b"a.example\0O", 12), b"tallyhook:{p07}:g:a.example\0O:12");
+        assert_eq!(Names::new("t", 1023).directory(3), b"t:{p1023}:d:3");
+    }
+}

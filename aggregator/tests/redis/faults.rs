@@ -1,0 +1,171 @@
+//! What goes wrong between a store and its Redis: nothing of it may lose or double a commit.
+
+use std::time::Duration;
+
+use aggregator::redis::{RedisOptions, RedisStore, Warning};
+use common::store::{Committed, Manifest, Store, StoreError};
+
+use super::server::{Cluster, Server};
+use super::support::{commit, commit_of, get, manifest, open, options};
+
+#[test]
+fn a_forgotten_script_is_sent_again() {
+    let server = Server::alone();
+    let store = open(&server.url(), "t");
+    assert_eq!(commit(&store, 0, 1, &[("s\0Oa", Some("1"))]), Committed::Done);
+    server.ask::<()>(&["SCRIPT", "FLUSH"]);
+    assert_eq!(commit(&store, 1, 2, &[("s\0Oa", Some("2"))]), Committed::Done);
+    assert_eq!(get(&store, "s\0Oa").as_deref(), Some("2"));
+}
+
+#[test]
+fn a_second_store_conflicts_and_a_retry_is_known() {
+    let server = Server::alone();
+    let (first, second) = (open(&server.url(), "t"), open(&server.url(), "t"));
+    assert_eq!(commit(&first, 0, 5, &[("s\0Oa", Some("1"))]), Committed::Done);
+    let late = commit(&second, 0, 3, &[("s\0Oa", Some("2"))]);
+    assert_eq!(late, Committed::Conflict { stored: 5 });
+    assert_eq!(commit(&second, 5, 9, &[("s\0Oa", Some("3"))]), Committed::Done);
+    // The first still holds what it wrote in memory; the position tells it better.
+    let zombie = commit(&first, 5, 7, &[("s\0Ob", Some("4"))]);
+    assert_eq!(zombie, Committed::Conflict { stored: 9 });
+    assert_eq!(get(&first, "s\0Oa").as_deref(), Some("3"));
+    assert_eq!(commit(&second, 5, 9, &[("s\0Oa", Some("3"))]), Committed::Already);
+    assert_eq!(commit(&first, 9, 10, &[("s\0Ob", Some("4"))]), Committed::Done);
+    assert_eq!(get(&second, "s\0Oa").as_deref(), Some("3"));
+}
+
+#[test]
+fn pages_laid_out_anew_at_the_same_position_are_read_again() {
+    let server = Server::alone();
+    let (first, second) = (open(&server.url(), "t"), open(&server.url(), "t"));
+    assert_eq!(commit(&first, 0, 2, &[("s\0Oa", Some("1")), ("s\0Ob", Some("1"))]), Committed::Done);
+    // Redis loses everything, and another process folds to the same position.
+    server.ask::<()>(&["FLUSHALL"]);
+    assert_eq!(commit(&second, 0, 1, &[("s\0Oa", Some("x"))]), Committed::Done);
+    assert_eq!(commit(&second, 1, 2, &[("s\0Oc", Some("y"))]), Committed::Done);
+    assert_eq!(commit(&first, 2, 3, &[("s\0Od", Some("z"))]), Committed::Done);
+    let found = ["s\0Oa", "s\0Ob", "s\0Oc", "s\0Od"].map(|key| get(&first, key));
+    assert_eq!(found, [Some("x".into()), None, Some("y".into()), Some("z".into())]);
+}
+
+#[test]
+fn a_lost_state_shows_as_position_zero() {
+    let server = Server::alone();
+    let store = open(&server.url(), "t");
+    assert_eq!(commit(&store, 0, 4, &[("s\0Oa", Some("1"))]), Committed::Done);
+    server.ask::<()>(&["FLUSHALL"]);
+    assert_eq!(store.position(1).expect("reads"), 0);
+    assert_eq!(get(&store, "s\0Oa"), None);
+    assert_eq!(commit(&store, 4, 5, &[]), Committed::Conflict { stored: 0 });
+    assert_eq!(commit(&store, 0, 4, &[("s\0Oa", Some("1"))]), Committed::Done);
+}
+
+#[test]
+fn a_server_that_evicts_is_refused() {
+    let check = |url: &str| {
+        let error = RedisStore::open(&options(url), "t", &manifest()).err().expect("refused");
+        assert!(matches!(error, StoreError::Unsafe { .. }), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("maxmemory-policy is allkeys-lru"), "{text}");
+        assert!(text.contains("set `maxmemory-policy noeviction`"), "{text}");
+    };
+    let server = Server::start(&["--maxmemory-policy", "allkeys-lru"]);
+    check(&server.url());
+    // One master of several is enough.
+    let cluster = Cluster::start();
+    cluster.nodes()[2].ask::<()>(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+    check(&cluster.url());
+}
+
+#[test]
+fn warnings_are_returned() {
+    let server = Server::start(&[]);
+    assert_eq!(open(&server.url(), "t").warnings(), [Warning::NotPersistent]);
+    server.ask::<()>(&["CONFIG", "SET", "save", "60 1"]);
+    assert_eq!(open(&server.url(), "t").warnings(), [Warning::NoAppendOnlyFile]);
+    assert_eq!(open(&Server::alone().url(), "t").warnings(), []);
+}
+
+#[test]
+fn a_user_with_few_rights_is_enough() {
+    let server = Server::alone();
+    let rights = ["on", ">s3cret", "~t:*", "+@all", "-@dangerous", "-@admin"];
+    server.ask::<()>(&[&["ACL", "SETUSER", "tallyhook"], rights.as_slice()].concat());
+    let url = server.url().replace("redis://", "redis://tallyhook:s3cret@");
+    let store = open(&url, "t");
+    let unchecked = |one: &Warning| matches!(one, Warning::Unchecked { .. });
+    assert!(store.warnings().iter().all(unchecked), "{:?}", store.warnings());
+    assert!(!store.warnings().is_empty());
+    assert_eq!(commit(&store, 0, 1, &[("s\0Oa", Some("1"))]), Committed::Done);
+    assert_eq!(get(&store, "s\0Oa").as_deref(), Some("1"));
+
+    let wrong = url.replace("s3cret", "wr0ng");
+    let error = RedisStore::open(&options(&wrong), "t", &manifest()).err().expect("refused");
+    assert!(!format!("{error} {error:?}").contains("wr0ng"), "{error}");
+    assert!(!format!("{:?}", options(&wrong)).contains("wr0ng"));
+}
+
+#[test]
+fn another_manifest_is_refused() {
+    let server = Server::alone();
+    open(&server.url(), "t");
+    let other = Manifest { partitions: 16, ..manifest() };
+    let error = RedisStore::open(&options(&server.url()), "t", &other).err().expect("refused");
+    assert!(matches!(error, StoreError::Manifest { .. }), "{error}");
+    assert!(error.to_string().contains("log.partitions = 32"), "{error}");
+    RedisStore::open(&options(&server.url()), "u", &other).expect("another prefix is free");
+}
+
+#[test]
+fn a_full_server_keeps_the_old_state() {
+    let server = Server::alone();
+    let store = open(&server.url(), "t");
+    assert_eq!(commit(&store, 0, 1, &[("s\0Oa", Some("1"))]), Committed::Done);
+    server.ask::<()>(&["CONFIG", "SET", "maxmemory", "1mb"]);
+    let writes = [("s\0Oa", Some("2")), ("s\0Ob", Some("2"))];
+    let error = store.commit(commit_of(1, 2, &writes)).expect_err("no memory");
+    assert!(matches!(error, StoreError::Engine { .. }) && error.to_string().contains("OOM"), "{error}");
+    assert_eq!(store.position(1).expect("reads"), 1);
+    assert_eq!(get(&store, "s\0Oa").as_deref(), Some("1"));
+    server.ask::<()>(&["CONFIG", "SET", "maxmemory", "0"]);
+    assert_eq!(commit(&store, 1, 2, &writes), Committed::Done);
+    assert_eq!(get(&store, "s\0Ob").as_deref(), Some("2"));
+}
+
+#[test]
+fn a_lost_connection_comes_back() {
+    let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let store = open(&server.url(), "t");
+    assert_eq!(commit(&store, 0, 1, &[("s\0Oa", Some("1"))]), Committed::Done);
+    server.kill();
+    let error = store.commit(commit_of(1, 2, &[("s\0Oa", Some("2"))])).expect_err("no server");
+    assert!(matches!(error, StoreError::Engine { .. }), "{error}");
+    assert!(store.position(1).is_err());
+    server.restart();
+    assert_eq!(store.position(1).expect("reads"), 1);
+    assert_eq!(commit(&store, 1, 2, &[("s\0Oa", Some("2"))]), Committed::Done);
+    assert_eq!(get(&store, "s\0Oa").as_deref(), Some("2"));
+}
+
+#[test]
+fn a_lost_answer_is_found_by_the_position() {
+    let server = Server::alone();
+    let options =
+        RedisOptions { timeout: Duration::from_millis(300), ..RedisOptions::new(&server.url()) };
+    let store = RedisStore::open(&options, "t", &manifest()).expect("opens");
+    assert_eq!(commit(&store, 0, 1, &[("s\0Oa", Some("1"))]), Committed::Done);
+    // The server stands still for longer than the answer may take, then runs what it was sent.
+    server.ask::<()>(&["CLIENT", "PAUSE", "450", "WRITE"]);
+    let writes = [("s\0Oa", Some("2"))];
+    match store.commit(commit_of(1, 2, &writes)) {
+        Ok(committed) => assert_eq!(committed, Committed::Done),
+        Err(error) => assert!(matches!(error, StoreError::Engine { .. }), "{error}"),
+    }
+    std::thread::sleep(Duration::from_millis(400));
+    let retried = commit(&store, 1, 2, &writes);
+    assert!(matches!(retried, Committed::Done | Committed::Already), "{retried:?}");
+    assert_eq!(commit(&store, 1, 2, &writes), Committed::Already);
+    assert_eq!(get(&store, "s\0Oa").as_deref(), Some("2"));
+    assert_eq!(store.position(1).expect("reads"), 2);
+}
