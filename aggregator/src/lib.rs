@@ -3,6 +3,7 @@
 pub mod api;
 pub mod feed;
 pub mod fold;
+pub mod kafka;
 pub mod kpi;
 pub mod metrics;
 pub mod progress;

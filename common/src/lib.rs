@@ -16,4 +16,5 @@ pub mod shop;
 pub mod store;
 mod text;
 pub mod time;
+pub mod topic;
 pub mod version;

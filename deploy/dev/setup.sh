@@ -6,7 +6,8 @@
 #   setup.sh path        prints DIR/tools/bin, to be put into PATH
 #
 # DIR is CARGO_TARGET_DIR, else target/ of this repository. Nothing is installed outside of it, except
-# pip from the distribution where it is missing. With everything in place it takes no time.
+# pip, Java and Maven from the distribution where they are missing. With everything in place it takes
+# no time.
 set -euo pipefail
 
 NEXTEST_VERSION=0.9.148
@@ -24,10 +25,11 @@ main() {
       mkdir -p "$tools/bin"
       bring_cargo_tools
       bring_promtool
+      bring_kafka
       ;;
     path) echo "$tools/bin" ;;
     *)
-      sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+      sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
       exit 2
       ;;
   esac
@@ -92,6 +94,17 @@ bring_promtool() {
     rm "$tools/bin/promtool"
     fail "the promtool of the package prometheus does not run here; put another into PATH"
   }
+}
+
+# A real Kafka for the tests: its jars from Maven Central into DIR/kafka-jars. kafka.sh starts it.
+bring_kafka() {
+  has java || apt_install default-jre-headless ||
+    fail "the tests need Java 17 or newer to run Kafka: install your distribution's headless runtime"
+  [ ! -e "${tools%/tools}/kafka-jars/.done" ] || return 0
+  has mvn || apt_install maven || fail "Maven is missing; it brings Kafka for the tests: install maven"
+  say "bringing Kafka's jars"
+  KAFKA_JARS="${tools%/tools}/kafka-jars" "$repository/deploy/dev/kafka.sh" jars ||
+    fail "Maven could not bring Kafka's jars"
 }
 
 apt_download() {

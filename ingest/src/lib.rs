@@ -6,6 +6,7 @@
 
 pub mod context;
 pub mod dead_letter;
+pub mod kafka;
 pub mod lines;
 pub mod metrics;
 pub mod notes;

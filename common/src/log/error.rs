@@ -25,8 +25,8 @@ pub enum AppendError {
         /// How many the log has.
         partitions: u16,
     },
-    /// Too much waits for the disk already; the sender should retry after a pause.
-    #[error("too many records wait for the disk; retry after a pause")]
+    /// Too much waits to be written already; the sender should retry after a pause.
+    #[error("too many records wait to be written; retry after a pause")]
     Busy,
     /// The disk is full; appends work again as soon as there is room.
     #[error("the disk of the log is full; free some space, appends then go on by themselves")]
@@ -38,6 +38,12 @@ pub enum AppendError {
         op: LogOp,
         /// What the system answered.
         source: Arc<io::Error>,
+    },
+    /// The log's servers did not acknowledge the record; they may still have written it.
+    #[error("the record was not acknowledged: {why}")]
+    Unavailable {
+        /// What the servers, or their client, said.
+        why: String,
     },
     /// The log was closed, or opened for reading only.
     #[error("the log takes no records: it is closed or open for reading only")]
@@ -145,7 +151,7 @@ pub enum ReadError {
 
 impl ReadError {
     /// Refuses positions that a log from `starts` to `ends` cannot serve.
-    pub(super) fn check(positions: &[u64], starts: &[u64], ends: &[u64]) -> Result<(), Self> {
+    pub fn check(positions: &[u64], starts: &[u64], ends: &[u64]) -> Result<(), Self> {
         let partitions = u16::try_from(ends.len()).unwrap_or(u16::MAX);
         if positions.len() != ends.len() {
             return Err(Self::PositionCount { given: positions.len(), partitions });

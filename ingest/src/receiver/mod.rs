@@ -19,7 +19,10 @@ use bytes::Bytes;
 use common::clock::Clock;
 use common::config::Config;
 use common::customer::Pseudonymizer;
-use common::log::{Append, AppendError};
+use common::event::Event;
+use common::log::file::FileLog;
+use common::log::memory::MemoryLog;
+use common::log::{Append as _, AppendError, Log};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use thiserror::Error;
 
@@ -37,25 +40,35 @@ const ANSWER_BUDGET: Duration = Duration::from_secs(4);
 /// What an append gets at least, however late the body came.
 const MIN_APPEND_TIME: Duration = Duration::from_millis(200);
 
-/// Takes events; a [`common::log::Append`] as an object.
+/// Takes events; a [`common::log::Append`] as an object, for one that shows more of an event than
+/// its bytes.
 pub trait EventLog: Send + Sync + 'static {
-    /// Resolves to `Ok` once the record is durable.
+    /// Resolves to `Ok` once the record is durable. `payload` is the encoded `event`.
     fn append_event(
         &self,
         partition: u16,
+        event: &Event,
         payload: Bytes,
     ) -> BoxFuture<'_, Result<(), AppendError>>;
 }
 
-impl<A: Append> EventLog for A {
-    fn append_event(
-        &self,
-        partition: u16,
-        payload: Bytes,
-    ) -> BoxFuture<'_, Result<(), AppendError>> {
-        self.append(partition, payload).map(|appended| appended.map(|_| ())).boxed()
-    }
+/// Logs that keep an event's bytes and nothing beside them.
+macro_rules! keep_bytes_only {
+    ($($log:ty),*) => {$(
+        impl EventLog for $log {
+            fn append_event(
+                &self,
+                partition: u16,
+                _event: &Event,
+                payload: Bytes,
+            ) -> BoxFuture<'_, Result<(), AppendError>> {
+                self.append(partition, payload).map(|appended| appended.map(|_| ())).boxed()
+            }
+        }
+    )*};
 }
+
+keep_bytes_only!(Log, FileLog, MemoryLog);
 
 /// Where the receiver puts what it took, and what it measures with.
 #[derive(Clone)]

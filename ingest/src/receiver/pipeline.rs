@@ -220,7 +220,7 @@ impl Receiver {
         for event in events {
             let payload = event.encode().map_err(AppendFailure::Encode)?;
             let partition = partition_of(&event.shop, self.limits.partitions);
-            appends.push(self.ports.log.append_event(partition, payload.into()));
+            appends.push(self.ports.log.append_event(partition, event, payload.into()));
         }
         try_join_all(appends).await.map(|_| ()).map_err(AppendFailure::Log)
     }

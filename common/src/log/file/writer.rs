@@ -150,6 +150,7 @@ impl Writer {
             | AppendError::TooLarge { .. }
             | AppendError::UnknownPartition { .. }
             | AppendError::Busy
+            | AppendError::Unavailable { .. }
             | AppendError::Closed => LogOp::Append,
         });
         if !std::mem::replace(&mut self.failing, true) {

@@ -1,0 +1,216 @@
+//! The consumer on its thread: takes starts from the fold, reads, and hands on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use common::log::Record;
+use rdkafka::TopicPartitionList;
+use rdkafka::config::FromClientConfigAndContext as _;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::error::{KafkaError, KafkaResult};
+
+use super::ConsumerSettings;
+use super::client::{at_offsets, member};
+use super::context::{Member, Reading};
+use super::inbox::{Inbox, Start};
+use super::tail::{Trouble, record_of};
+use super::watermarks::{Watermarks, unavailable};
+
+/// How long a poll waits: a start waits as long for its turn.
+const POLL: Duration = Duration::from_millis(20);
+/// How many records are handed on at once.
+const MOST: usize = 512;
+/// How long a full inbox holds up the thread before the partitions are paused, which throws away
+/// what was fetched ahead; without polls nothing is heard of the group.
+const FULL_PATIENCE: Duration = Duration::from_secs(1);
+/// How often the group is told how far the fold is.
+const HINT_EVERY: Duration = Duration::from_secs(1);
+/// How long after a fatal error the next consumer is made.
+const REST: Duration = Duration::from_secs(1);
+
+/// Reads for one feed.
+pub(super) struct Pump {
+    pub(super) settings: ConsumerSettings,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) watermarks: Arc<Watermarks>,
+}
+
+/// What a poll came to.
+enum Polled {
+    Record(u64, Record),
+    Nothing,
+    Stale,
+    Fatal,
+}
+
+impl Pump {
+    /// Reads until the inbox is closed. Each fatal error ends a consumer; the next begins afresh.
+    pub(super) fn run(&self) {
+        loop {
+            match self.join() {
+                Ok(consumer) => {
+                    self.read(&consumer);
+                    let context = consumer.context();
+                    let given = context.parts().given.iter().copied().collect();
+                    context.give_up(given);
+                }
+                Err(error) => self.inbox.failed(unavailable(&self.settings.topic, &error)),
+            }
+            if self.inbox.closed(REST) {
+                return;
+            }
+            tracing::warn!("the consumer is made anew");
+        }
+    }
+
+    fn join(&self) -> KafkaResult<BaseConsumer<Member>> {
+        let topic = &self.settings.topic;
+        let context = Member::new(self.inbox.clone(), topic);
+        let consumer = BaseConsumer::from_config_and_context(&member(&self.settings), context)?;
+        consumer.subscribe(&[topic])?;
+        Ok(consumer)
+    }
+
+    /// Reads until the inbox is closed or the consumer is done for.
+    fn read(&self, consumer: &BaseConsumer<Member>) {
+        let mut hinted = Instant::now();
+        while !self.inbox.closed(Duration::ZERO) {
+            self.start(consumer);
+            if hinted.elapsed() >= HINT_EVERY {
+                hinted = Instant::now();
+                self.hint(consumer);
+            }
+            let mut records = Vec::new();
+            let mut wait = POLL;
+            while records.len() < MOST {
+                match self.poll(consumer, wait) {
+                    Polled::Record(number, record) => records.push((number, record)),
+                    Polled::Stale => {}
+                    Polled::Nothing => break,
+                    Polled::Fatal => return,
+                }
+                wait = Duration::ZERO;
+            }
+            if !records.is_empty() {
+                self.inbox.push(records);
+                self.wait_for_room(consumer);
+            }
+        }
+    }
+
+    fn poll(&self, consumer: &BaseConsumer<Member>, wait: Duration) -> Polled {
+        let message = match consumer.poll(wait) {
+            None => return Polled::Nothing,
+            Some(Ok(message)) => message,
+            Some(Err(error)) => return self.fail(consumer, &error),
+        };
+        let Some(record) = record_of(&message) else { return Polled::Stale };
+        let mut parts = consumer.context().parts();
+        match parts.reading.get_mut(&record.partition) {
+            Some(reading) if record.offset >= reading.next => {
+                reading.next = record.offset + 1;
+                Polled::Record(reading.number, record)
+            }
+            Some(_) | None => Polled::Stale,
+        }
+    }
+
+    fn fail(&self, consumer: &BaseConsumer<Member>, error: &KafkaError) -> Polled {
+        let topic = &self.settings.topic;
+        match Trouble::of(error) {
+            Trouble::Passing => tracing::debug!(%error, "kafka client"),
+            Trouble::Lasting => self.inbox.failed(unavailable(topic, error)),
+            Trouble::Position => {
+                let parts = consumer.context().parts();
+                let positions: Vec<_> =
+                    parts.reading.iter().map(|(partition, one)| (*partition, one.next)).collect();
+                drop(parts);
+                let named = self.watermarks.check(&positions).err();
+                self.inbox.failed(named.unwrap_or_else(|| unavailable(topic, error)));
+            }
+            Trouble::Fatal => {
+                self.inbox.failed(unavailable(topic, error));
+                return Polled::Fatal;
+            }
+        }
+        Polled::Nothing
+    }
+
+    /// Assigns what the fold has said where to begin. What was being read begins again.
+    fn start(&self, consumer: &BaseConsumer<Member>) {
+        let mut starts = self.inbox.starts();
+        if starts.is_empty() {
+            return;
+        }
+        let mut parts = consumer.context().parts();
+        starts.retain(|partition, _| parts.given.contains(partition));
+        let again: Vec<(u16, u64)> = starts
+            .keys()
+            .filter_map(|partition| Some((*partition, parts.reading.remove(partition)?.next)))
+            .collect();
+        for (partition, Start { position, number }) in &starts {
+            parts.reading.insert(*partition, Reading { number: *number, next: *position });
+        }
+        drop(parts);
+        let topic = &self.settings.topic;
+        let positions: Vec<_> =
+            starts.iter().map(|(partition, start)| (*partition, start.position)).collect();
+        let assigned = if again.is_empty() {
+            Ok(())
+        } else {
+            consumer.incremental_unassign(&at_offsets(topic, &again))
+        };
+        let assigned =
+            assigned.and_then(|()| consumer.incremental_assign(&at_offsets(topic, &positions)));
+        if let Err(error) = assigned {
+            self.inbox.failed(unavailable(topic, &error));
+        }
+    }
+
+    /// Waits until the fold has taken enough. After a while the partitions are paused, so that
+    /// polls bring no records and the group is heard all the same.
+    fn wait_for_room(&self, consumer: &BaseConsumer<Member>) {
+        if self.inbox.room(FULL_PATIENCE) {
+            return;
+        }
+        tracing::debug!("the fold is slow; reading is paused");
+        while !self.inbox.room(Duration::ZERO) {
+            self.start(consumer);
+            tell(consumer.pause(&self.reading(consumer)));
+            match self.poll(consumer, POLL) {
+                Polled::Record(number, record) => self.inbox.push([(number, record)]),
+                Polled::Nothing | Polled::Stale => {}
+                // The next poll says so again.
+                Polled::Fatal => break,
+            }
+        }
+        tell(consumer.resume(&self.reading(consumer)));
+    }
+
+    fn reading(&self, consumer: &BaseConsumer<Member>) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for partition in consumer.context().parts().reading.keys() {
+            list.add_partition(&self.settings.topic, i32::from(*partition));
+        }
+        list
+    }
+
+    /// Commits how far the fold is, for dashboards of lag. Nothing reads it back.
+    fn hint(&self, consumer: &BaseConsumer<Member>) {
+        let folded: BTreeMap<u16, u64> = self.inbox.folded();
+        let parts = consumer.context().parts();
+        let ours: Vec<(u16, u64)> =
+            folded.into_iter().filter(|(one, _)| parts.reading.contains_key(one)).collect();
+        drop(parts);
+        if !ours.is_empty() {
+            tell(consumer.commit(&at_offsets(&self.settings.topic, &ours), CommitMode::Async));
+        }
+    }
+}
+
+fn tell(result: KafkaResult<()>) {
+    if let Err(error) = result {
+        tracing::debug!(%error, "kafka client");
+    }
+}

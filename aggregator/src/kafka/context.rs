@@ -1,0 +1,128 @@
+//! What a member of the group does when the group changes.
+//!
+//! librdkafka waits for an answer to each change: `incremental_assign` or `incremental_unassign`. The
+//! answer to a gift is an empty list, as nothing is to be read before the fold has said where to
+//! begin; the partition is assigned when it does, together with its start.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{ClientContext, TopicPartitionList};
+
+use super::client::tell;
+use super::inbox::Inbox;
+
+/// How long a change of the group waits for this member's fold.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A partition that is being read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading {
+    /// The start that its records belong to.
+    pub(super) number: u64,
+    /// The offset wanted next.
+    pub(super) next: u64,
+}
+
+/// What the group has given, and what of it is being read.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    pub(super) given: BTreeSet<u16>,
+    pub(super) reading: BTreeMap<u16, Reading>,
+}
+
+/// The context of a group's member.
+pub(super) struct Member {
+    inbox: Arc<Inbox>,
+    topic: String,
+    parts: Mutex<Parts>,
+}
+
+impl Member {
+    pub(super) fn new(inbox: Arc<Inbox>, topic: &str) -> Self {
+        Self { inbox, topic: topic.to_owned(), parts: Mutex::default() }
+    }
+
+    pub(super) fn parts(&self) -> MutexGuard<'_, Parts> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the fold that it has none of `partitions` any more; returns which were being read.
+    pub(super) fn give_up(&self, partitions: Vec<u16>) -> Vec<u16> {
+        let mut parts = self.parts();
+        let read = partitions.iter().copied().filter(|one| parts.reading.remove(one).is_some());
+        let read = read.collect();
+        parts.given.retain(|one| !partitions.contains(one));
+        // Not held while the fold is waited for.
+        drop(parts);
+        if !partitions.is_empty() {
+            self.inbox.revoked(partitions, PATIENCE);
+        }
+        read
+    }
+
+    fn list(&self, partitions: &[u16]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            list.add_partition(&self.topic, i32::from(*partition));
+        }
+        list
+    }
+}
+
+impl ClientContext for Member {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        tell(level, facility, message);
+    }
+
+    // Each of these also comes as a log line.
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "kafka client");
+    }
+}
+
+impl ConsumerContext for Member {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        change: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
+        let elements = list.elements();
+        let named: Vec<u16> =
+            elements.iter().filter_map(|one| u16::try_from(one.partition()).ok()).collect();
+        if change == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            tracing::info!(partitions = ?named, "the group gave partitions");
+            let answered = consumer.incremental_assign(&TopicPartitionList::new());
+            tell_failure(answered, "accept partitions");
+            self.parts().given.extend(&named);
+            if !named.is_empty() {
+                self.inbox.assigned(named);
+            }
+        } else {
+            tracing::info!(partitions = ?named, "the group takes partitions back");
+            let read = self.give_up(named);
+            // While the consumer goes, only taking away everything is allowed.
+            let answered =
+                consumer.incremental_unassign(&self.list(&read)).or_else(|_| consumer.unassign());
+            tell_failure(answered, "give partitions back");
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
+        if let Err(error) = result {
+            tracing::debug!(%error, "the hint for dashboards was not committed");
+        }
+    }
+}
+
+fn tell_failure(answered: KafkaResult<()>, what: &str) {
+    if let Err(error) = answered {
+        tracing::warn!(%error, "the consumer could not {what}");
+    }
+}

@@ -1,0 +1,116 @@
+//! How the producer is set up. Each default of librdkafka that loses, delays or reorders records is
+//! set here, with its reason.
+
+use std::time::Duration;
+
+use common::config;
+use common::topic;
+use rdkafka::ClientContext;
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext as _, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, KafkaResult};
+
+use super::Producer;
+
+/// What a producer needs to know.
+#[derive(Clone, Debug)]
+pub struct ProducerSettings {
+    /// HOST:PORT of some brokers.
+    pub brokers: Vec<String>,
+    /// The topic; `tallyhook.events.v1` by default.
+    pub topic: String,
+    /// How many partitions the topic has.
+    pub partitions: u16,
+    /// How long a record waits for others to share its request; none by default, as a request
+    /// under way makes the next ones wait and so share anyhow.
+    pub linger: Duration,
+    /// How long a record may take to be acknowledged; 2.5 s by default. Timed-out records are
+    /// looked for once a second, and the door has to answer within 4 s.
+    pub delivery_timeout: Duration,
+    /// How many records may wait; 50,000 by default.
+    pub queue_records: u32,
+    /// How many KiB of records may wait; 64 MiB by default.
+    pub queue_kib: u32,
+}
+
+impl ProducerSettings {
+    /// The defaults, for the topic of events.
+    #[must_use]
+    pub fn new(kafka: &config::Kafka, partitions: u16) -> Self {
+        Self {
+            brokers: kafka.brokers.clone(),
+            topic: topic::EVENTS.to_owned(),
+            partitions,
+            linger: Duration::ZERO,
+            delivery_timeout: Duration::from_millis(2_500),
+            queue_records: 50_000,
+            queue_kib: 64 * 1024,
+        }
+    }
+
+    pub(super) fn producer(&self) -> KafkaResult<Producer> {
+        Producer::from_config_and_context(&self.client(), Logged)
+    }
+
+    fn client(&self) -> ClientConfig {
+        let ms = |duration: Duration| duration.as_millis().to_string();
+        let mut client = base(&self.brokers);
+        client
+            // Off by default: a retry could write a record twice, or before an earlier one.
+            .set("enable.idempotence", "true")
+            // What the acknowledgement promises: every in-sync replica has the record.
+            .set("acks", "all")
+            // A gap in the sequence would end the producer. A record that timed out is the
+            // sender's to repeat, so a gap is no loss.
+            .set("enable.gapless.guarantee", "false")
+            // 5 minutes by default: the door would have answered long before.
+            .set("delivery.timeout.ms", ms(self.delivery_timeout))
+            .set("request.timeout.ms", ms(self.delivery_timeout))
+            // 5 ms by default, and each append that is awaited would pay them.
+            .set("linger.ms", (self.linger.as_secs_f64() * 1_000.0).to_string())
+            // Small requests that wait for an acknowledgement must not wait for company.
+            .set("socket.nagle.disable", "true")
+            // 1 GiB by default: a broker that hangs would fill the memory.
+            .set("queue.buffering.max.kbytes", self.queue_kib.to_string())
+            .set("queue.buffering.max.messages", self.queue_records.to_string())
+            // 1 MB by default: larger events would be refused here.
+            .set("message.max.bytes", topic::MAX_MESSAGE_BYTES.to_string())
+            .set("compression.codec", "lz4");
+        client
+    }
+}
+
+/// What every client shares.
+pub(super) fn base(brokers: &[String]) -> ClientConfig {
+    let mut client = ClientConfig::new();
+    client
+        .set("bootstrap.servers", brokers.join(","))
+        .set("client.id", "tallyhook-ingest")
+        // Up to 10 s by default: a broker that is back would stand idle.
+        .set("reconnect.backoff.max.ms", "1000")
+        .set_log_level(RDKafkaLogLevel::Warning);
+    client
+}
+
+/// Passes on what librdkafka says.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Logged;
+
+impl ClientContext for Logged {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        match level {
+            RDKafkaLogLevel::Emerg
+            | RDKafkaLogLevel::Alert
+            | RDKafkaLogLevel::Critical
+            | RDKafkaLogLevel::Error
+            | RDKafkaLogLevel::Warning => tracing::warn!(facility, message, "kafka client"),
+            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
+                tracing::debug!(facility, message, "kafka client");
+            }
+        }
+    }
+
+    // Each of these also comes as a log line.
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "kafka client");
+    }
+}
