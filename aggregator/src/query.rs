@@ -29,6 +29,8 @@ use crate::window::{Asked, Window};
 /// A cheap answer is given anew each time; a dear one is kept for some times its cost, yet never so
 /// long that an event would take a second to show.
 const KEEP_FACTOR: u32 = 20;
+/// How often a question is asked of a view that does not stand still.
+const TRIES: u32 = 20;
 /// The longest that an answer is kept.
 const KEEP_MOST: Duration = Duration::from_millis(700);
 
@@ -199,9 +201,34 @@ impl<S: Store> Query<S> {
         windows: &[Window],
         asked: Asked,
     ) -> Result<Answer, ReadError> {
-        let snapshot = self.store.snapshot()?;
+        self.viewed(|snapshot| self.answer_from(snapshot, shop, windows, asked))
+    }
+
+    /// What `ask` makes of a view. A view that does not stand still is taken anew a few times; the
+    /// fold commits at most some times a second, and most questions are quicker.
+    pub fn viewed<T>(
+        &self,
+        ask: impl Fn(&dyn Snapshot) -> Result<T, ReadError>,
+    ) -> Result<T, ReadError> {
+        let mut tries = TRIES;
+        loop {
+            let snapshot = self.store.snapshot()?;
+            match ask(&*snapshot) {
+                Err(ReadError::Store(StoreError::Moved { .. })) if tries > 1 => tries -= 1,
+                other => return other,
+            }
+        }
+    }
+
+    fn answer_from(
+        &self,
+        snapshot: &dyn Snapshot,
+        shop: &ShopDomain,
+        windows: &[Window],
+        asked: Asked,
+    ) -> Result<Answer, ReadError> {
         let partition = self.partition(shop);
-        let reader = ShopReader::new(&*snapshot, partition, shop);
+        let reader = ShopReader::new(snapshot, partition, shop);
         let setting = self.settings.of(shop);
         match asked {
             Asked::AsOf(at) => {
@@ -218,8 +245,8 @@ impl<S: Store> Query<S> {
     }
 
     /// Every shop.
-    pub fn shop_names(&self) -> Result<Vec<ShopDomain>, StoreError> {
-        shops(&*self.store.snapshot()?, self.partitions)
+    pub fn shop_names(&self) -> Result<Vec<ShopDomain>, ReadError> {
+        self.viewed(|snapshot| Ok(shops(snapshot, self.partitions)?))
     }
 
     /// Every shop with what is known of it as a whole.
@@ -243,10 +270,11 @@ impl<S: Store> Query<S> {
     }
 
     /// What is known of a shop as a whole.
-    pub fn shop_doc(&self, shop: &ShopDomain) -> Result<ShopDoc, StoreError> {
-        let snapshot = self.store.snapshot()?;
-        let reader = ShopReader::new(&*snapshot, self.partition(shop), shop);
-        Ok(reader.shop()?.unwrap_or_default())
+    pub fn shop_doc(&self, shop: &ShopDomain) -> Result<ShopDoc, ReadError> {
+        self.viewed(|snapshot| {
+            let reader = ShopReader::new(snapshot, self.partition(shop), shop);
+            Ok(reader.shop()?.unwrap_or_default())
+        })
     }
 
     /// A customer by any of its keys.
@@ -255,8 +283,16 @@ impl<S: Store> Query<S> {
         shop: &ShopDomain,
         key: CustomerKey,
     ) -> Result<Option<CustomerReply>, ReadError> {
-        let snapshot = self.store.snapshot()?;
-        let reader = ShopReader::new(&*snapshot, self.partition(shop), shop);
+        self.viewed(|snapshot| self.customer_from(snapshot, shop, key))
+    }
+
+    fn customer_from(
+        &self,
+        snapshot: &dyn Snapshot,
+        shop: &ShopDomain,
+        key: CustomerKey,
+    ) -> Result<Option<CustomerReply>, ReadError> {
+        let reader = ShopReader::new(snapshot, self.partition(shop), shop);
         let setting = self.settings.of(shop);
         let doc = reader.shop()?.ok_or(ReadError::UnknownShop)?;
         let Some((root, class)) = reader.class(key)? else { return Ok(None) };
@@ -296,8 +332,8 @@ impl<S: Store> Query<S> {
     }
 
     /// The digest of the state.
-    pub fn digest(&self) -> Result<Digest, StoreError> {
-        digest::of(&*self.store.snapshot()?, self.partitions)
+    pub fn digest(&self) -> Result<Digest, ReadError> {
+        self.viewed(|snapshot| Ok(digest::of(snapshot, self.partitions)?))
     }
 
     /// How the process is doing.
@@ -361,9 +397,9 @@ impl<S: Store> Query<S> {
         self.progress.passed_over().max(self.ends.corrupt_records())
     }
 
-    /// A view of the store.
-    pub fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
-        self.store.snapshot()
+    /// Whether the store answers.
+    pub fn stored(&self) -> Result<(), StoreError> {
+        self.store.position(0).map(|_| ())
     }
 
     /// The shops' settings.

@@ -6,8 +6,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use common::config::{Config, Inputs, Needs, Override};
 
 use crate::commands::{
-    backfill, completions, config, dead_letter, demo, digest, healthcheck, kpi, log, rebuild, send,
-    serve, simulate,
+    aggregate, backfill, completions, config, dead_letter, demo, digest, healthcheck, ingest, kpi,
+    log, rebuild, send, serve, simulate, topics,
 };
 use crate::output::Output;
 
@@ -48,8 +48,15 @@ pub struct Global {
 pub enum Command {
     /// Run receiver, aggregator, API and live page in one process
     Serve(serve::Args),
+    /// Run the receiver alone, in front of Kafka
+    Ingest(ingest::Args),
+    /// Run fold, API and live page alone, between Kafka and Redis
+    Aggregate(aggregate::Args),
     /// Run `serve` on two years of a simulated shop, then live traffic
     Demo(demo::Args),
+    /// Look at the Kafka topics, or make them
+    #[command(subcommand)]
+    Topics(topics::Command),
     /// Send the signed webhooks of simulated shops
     Simulate(simulate::Args),
     /// Sign one payload and post it

@@ -1,5 +1,7 @@
 //! A running instance of the embedded shape: both listeners, the fold, and an end that loses nothing.
 
+pub mod aggregate;
+pub mod ingest;
 mod listeners;
 mod stop;
 
@@ -8,8 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use ::ingest::dead_letter::{DEFAULT_LIMIT_BYTES, DeadLetterDir};
+use ::ingest::metrics::IngestMetrics;
+use ::ingest::receiver::{Ports, Receiver};
 use actix_web::rt;
-use actix_web::web::Data;
+use actix_web::web::{Data, ServiceConfig};
 use aggregator::api::Api;
 use aggregator::feed::Whole;
 use aggregator::metrics::AggregatorMetrics;
@@ -20,14 +25,13 @@ use common::config::Config;
 use common::customer::Pseudonymizer;
 use common::log::{Log, LogMetrics};
 use common::store::FileStore;
-use ingest::dead_letter::{DEFAULT_LIMIT_BYTES, DeadLetterDir};
-use ingest::metrics::IngestMetrics;
-use ingest::receiver::{Ports, Receiver};
 use prometheus::Registry;
 
 pub use listeners::{Listeners, PortInUse};
 
-use crate::admin_routes::Admin;
+use listeners::Answering;
+
+use crate::admin_routes::{self, Admin};
 use crate::node::layout::Layout;
 use crate::node::{Node, clock, open_log};
 use crate::output::{Output, chain};
@@ -71,7 +75,8 @@ pub fn run(
     listeners: Listeners,
     beside: impl FnOnce(Running) -> anyhow::Result<()> + Send + 'static,
 ) -> anyhow::Result<()> {
-    let (public, admin) = listeners.addresses()?;
+    let public = listeners.public()?.context("a listener for webhooks is missing")?;
+    let admin = listeners.admin()?;
     let mut services = Services::open(config, public)?;
     let running = Running {
         config: Arc::new(services.node.config.clone()),
@@ -83,7 +88,17 @@ pub fn run(
     };
     let stopping = running.stopping.clone();
     let served = rt::System::new().block_on(async {
-        let mut servers = listeners.serve(&services)?;
+        let (api, routes) = (services.api.clone(), services.admin.clone());
+        let mut servers = listeners.serve(Answering {
+            receiver: Some(services.receiver.clone()),
+            workers: services.node.config.public.workers,
+            admin: move |config: &mut ServiceConfig| {
+                let routes = routes.clone();
+                aggregator::api::configure(config, api.clone(), |config| {
+                    admin_routes::configure(config, routes);
+                });
+            },
+        })?;
         let layout = &services.node.layout;
         layout.write_instance(admin).context("cannot write instance.json to the data directory")?;
         output.line(format_args!("public http://{public}"))?;

@@ -43,7 +43,10 @@ fn main() -> ExitCode {
 
 /// Whether the command runs until it is stopped, so that its log tells what goes on.
 fn is_service(command: &Command) -> bool {
-    matches!(command, Command::Serve(_) | Command::Demo(_))
+    matches!(
+        command,
+        Command::Serve(_) | Command::Ingest(_) | Command::Aggregate(_) | Command::Demo(_)
+    )
 }
 
 fn log_to_stderr(global: &Global, service: bool) {

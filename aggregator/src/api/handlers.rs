@@ -217,7 +217,7 @@ pub async fn livez() -> HttpResponse {
 /// `GET /readyz`: log and store answer.
 pub async fn readyz<S: Store>(api: web::Data<Api<S>>) -> HttpResponse {
     let stored = blocking(&api.query, |query| {
-        query.snapshot()?.position(0)?;
+        query.stored()?;
         Ok(query.warnings())
     });
     match stored.await {

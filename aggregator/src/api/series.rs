@@ -2,7 +2,8 @@
 
 use actix_web::{HttpResponse, web};
 use common::currency::Currency;
-use common::store::Store;
+use common::shop::ShopDomain;
+use common::store::{Snapshot, Store, StoreError};
 use common::time::Timestamp;
 use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
@@ -89,15 +90,51 @@ pub async fn series<S: Store>(
     Ok(HttpResponse::Ok().json(reply))
 }
 
+/// Why there is no series: what was asked, or what was read, which may be worth another try.
+enum Failure {
+    Asked(Problem),
+    Read(ReadError),
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Asked(problem)
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Read(error.into())
+    }
+}
+
 fn answer<S: Store>(
     query: &Query<S>,
-    shop: &common::shop::ShopDomain,
+    shop: &ShopDomain,
     asking: &Asking,
 ) -> Result<Reply, Problem> {
+    query.viewed(|snapshot| match answer_from(snapshot, query, shop, asking) {
+        Ok(reply) => Ok(Ok(reply)),
+        Err(Failure::Asked(problem)) => Ok(Err(problem)),
+        Err(Failure::Read(error)) => Err(error),
+    })?
+}
+
+fn answer_from<S: Store>(
+    snapshot: &dyn Snapshot,
+    query: &Query<S>,
+    shop: &ShopDomain,
+    asking: &Asking,
+) -> Result<Reply, Failure> {
     let setting = query.settings().of(shop);
     let (step, name) = step(asking.step.as_deref())?;
-    let snapshot = query.snapshot()?;
-    let reader = ShopReader::new(&*snapshot, query.partition(shop), shop);
+    let reader = ShopReader::new(snapshot, query.partition(shop), shop);
     let doc = reader.shop()?.ok_or(ReadError::UnknownShop)?;
     let now = doc.present(query.now());
     let to = instant("to", asking.to.as_deref())?.unwrap_or(now).min(now);
@@ -105,10 +142,10 @@ fn answer<S: Store>(
     let from = instant("from", asking.from.as_deref())?.unwrap_or(default);
     let kpi = asking.kpi.as_deref().unwrap_or("net_sales");
     if NOT_A_SERIES.contains(&kpi) {
-        return Err(Problem::parameter("kpi", "has no series; ask for its value with as_of"));
+        return Err(Problem::parameter("kpi", "has no series; ask for its value with as_of").into());
     }
     if from > to {
-        return Err(Problem::parameter("from", "must not be later than to, or than now"));
+        return Err(Problem::parameter("from", "must not be later than to, or than now").into());
     }
     let spans = spans(from, to, step, &setting.time_zone)?;
     let mut figures = vec![Figures::default(); spans.len()];
@@ -193,7 +230,7 @@ fn sums(
     spans: &[Span],
     figures: &mut [Figures],
     day: impl Fn(Timestamp) -> i64,
-) -> Result<(), Problem> {
+) -> Result<(), StoreError> {
     let number = |at: Timestamp| match step {
         Step::Hour => at.hour(),
         Step::Day | Step::Week | Step::Month => day(at),

@@ -12,7 +12,7 @@ use super::consumer::Pump;
 use super::inbox::Inbox;
 use super::watermarks::Watermarks;
 use super::{ConnectError, ConsumerSettings};
-use crate::feed::{Fed, Feed};
+use crate::feed::{Ends, Fed, Feed};
 
 /// How often the brokers are asked where the partitions end.
 const ASK_EVERY: Duration = Duration::from_millis(250);
@@ -59,6 +59,24 @@ impl KafkaFeed {
     }
 }
 
+/// The ends of all partitions, asked of the brokers each time: what was acknowledged a moment ago
+/// counts as not folded yet.
+struct Asked(Arc<Watermarks>);
+
+impl Ends for Asked {
+    fn end_positions(&self) -> Option<Vec<u64>> {
+        self.0.ends().ok()
+    }
+}
+
+impl KafkaFeed {
+    /// How far the topic reaches, for whoever asks about lag. It blocks for one answer.
+    #[must_use]
+    pub fn ends(&self) -> Arc<dyn Ends> {
+        Arc::new(Asked(self.watermarks.clone()))
+    }
+}
+
 impl Feed for KafkaFeed {
     fn partitions(&self) -> u16 {
         self.watermarks.partitions()
@@ -72,6 +90,10 @@ impl Feed for KafkaFeed {
         self.watermarks.check(positions)?;
         self.inbox.start(positions);
         Ok(())
+    }
+
+    fn drains(&self) -> bool {
+        false
     }
 
     fn end_positions(&self) -> Result<Vec<u64>, ReadError> {

@@ -35,7 +35,8 @@ mod tests {
 
     #[test]
     fn content_comes_back() {
-        let noise: Vec<u8> = (0..999_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+        let noise: Vec<u8> =
+            (0..999_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
         for content in [&b""[..], b"a", &[7; 5_000], &noise] {
             assert_eq!(decode(&encode(content)).expect("sound"), content);
         }

@@ -51,8 +51,9 @@ impl Links {
         let cluster = match options.topology {
             Topology::Standalone => false,
             Topology::Cluster => true,
-            Topology::Detect => is_cluster(&clients, options.timeout)
-                .map_err(|error| StoreError::Engine { place: place.clone(), message: error.to_string() })?,
+            Topology::Detect => is_cluster(&clients, options.timeout).map_err(|error| {
+                StoreError::Engine { place: place.clone(), message: error.to_string() }
+            })?,
         };
         let target = if cluster {
             let nodes = clients.iter().map(|client| client.get_connection_info().clone());

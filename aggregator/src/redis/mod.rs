@@ -186,14 +186,16 @@ impl Store for RedisStore {
 /// Writes the manifest where there is none, compares it where there is one.
 fn claim(links: &Links, prefix: &str, manifest: &Manifest) -> Result<(), StoreError> {
     let place = format!("{} under {prefix}", links.place());
-    let unreadable =
-        |error: serde_json::Error| StoreError::Engine { place: place.clone(), message: error.to_string() };
+    let unreadable = |error: serde_json::Error| StoreError::Engine {
+        place: place.clone(),
+        message: error.to_string(),
+    };
     let name = names::manifest(prefix);
     let text = serde_json::to_vec(manifest).map_err(unreadable)?;
     links.read(redis::cmd("SETNX").arg(&name).arg(text))?;
     let stored = links.read(redis::cmd("GET").arg(&name))?;
-    let stored: Vec<u8> =
-        from_redis_value(stored).map_err(|error: redis::ParsingError| links.failed(&error.into()))?;
+    let stored: Vec<u8> = from_redis_value(stored)
+        .map_err(|error: redis::ParsingError| links.failed(&error.into()))?;
     let stored: Manifest = serde_json::from_slice(&stored).map_err(unreadable)?;
     match stored.difference(manifest) {
         None => Ok(()),

@@ -157,9 +157,8 @@ impl Plan<'_> {
         for (index, group) in groups.iter().enumerate() {
             let parents: BTreeSet<u32> =
                 (group.stored.max(1)..group.pages).map(parent_of).collect();
-            let missing = |parent: &u32| {
-                *parent < group.stored && !group.loaded.contains_key(parent)
-            };
+            let missing =
+                |parent: &u32| *parent < group.stored && !group.loaded.contains_key(parent);
             wanted.extend(parents.into_iter().filter(missing).map(|parent| (index, parent)));
         }
         let names: Vec<Vec<u8>> = wanted

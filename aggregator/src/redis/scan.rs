@@ -38,8 +38,7 @@ pub fn scan<'a>(
 ) -> Result<(), StoreError> {
     let concerned = |group: &[u8]| group < to && prefix_end(group).as_slice() > from;
     let groups = directories.flat_map(|groups| groups.iter());
-    let mut groups: Vec<(&Vec<u8>, &u32)> =
-        groups.filter(|(group, _)| concerned(group)).collect();
+    let mut groups: Vec<(&Vec<u8>, &u32)> = groups.filter(|(group, _)| concerned(group)).collect();
     groups.sort();
     for (group, pages) in groups {
         let entries = load(reader, at, group, *pages, (from, to))?;

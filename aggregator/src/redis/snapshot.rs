@@ -41,8 +41,11 @@ impl RedisSnapshot {
     fn pin(&self, partition: u16, wanted: &BTreeSet<u16>) -> Result<Pinned, StoreError> {
         let known = self.pinned.borrow().get(&partition).cloned();
         let mut pinned = known.clone().unwrap_or_default();
-        let missing: Vec<u16> =
-            wanted.iter().filter(|number| !pinned.directories.contains_key(number)).copied().collect();
+        let missing: Vec<u16> = wanted
+            .iter()
+            .filter(|number| !pinned.directories.contains_key(number))
+            .copied()
+            .collect();
         if known.is_some() && missing.is_empty() {
             return Ok(pinned);
         }
@@ -75,11 +78,7 @@ impl Snapshot for RedisSnapshot {
         Ok(self.get_many(partition, &[key])?.pop().flatten())
     }
 
-    fn get_many(
-        &self,
-        partition: u16,
-        keys: &[&[u8]],
-    ) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+    fn get_many(&self, partition: u16, keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
         let wanted = keys.iter().map(|key| directory_of(split_key(key).0)).collect();
         let pinned = self.pin(partition, &wanted)?;
         let reader = self.shared.reader(partition);

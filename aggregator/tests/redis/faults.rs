@@ -39,7 +39,10 @@ fn a_second_store_conflicts_and_a_retry_is_known() {
 fn pages_laid_out_anew_at_the_same_position_are_read_again() {
     let server = Server::alone();
     let (first, second) = (open(&server.url(), "t"), open(&server.url(), "t"));
-    assert_eq!(commit(&first, 0, 2, &[("s\0Oa", Some("1")), ("s\0Ob", Some("1"))]), Committed::Done);
+    assert_eq!(
+        commit(&first, 0, 2, &[("s\0Oa", Some("1")), ("s\0Ob", Some("1"))]),
+        Committed::Done
+    );
     // Redis loses everything, and another process folds to the same position.
     server.ask::<()>(&["FLUSHALL"]);
     assert_eq!(commit(&second, 0, 1, &[("s\0Oa", Some("x"))]), Committed::Done);
@@ -125,7 +128,10 @@ fn a_full_server_keeps_the_old_state() {
     server.ask::<()>(&["CONFIG", "SET", "maxmemory", "1mb"]);
     let writes = [("s\0Oa", Some("2")), ("s\0Ob", Some("2"))];
     let error = store.commit(commit_of(1, 2, &writes)).expect_err("no memory");
-    assert!(matches!(error, StoreError::Engine { .. }) && error.to_string().contains("OOM"), "{error}");
+    assert!(
+        matches!(error, StoreError::Engine { .. }) && error.to_string().contains("OOM"),
+        "{error}"
+    );
     assert_eq!(store.position(1).expect("reads"), 1);
     assert_eq!(get(&store, "s\0Oa").as_deref(), Some("1"));
     server.ask::<()>(&["CONFIG", "SET", "maxmemory", "0"]);

@@ -131,6 +131,7 @@ fn name(shop: u8, kind: u8, id: u16) -> Vec<u8> {
 
 fn bytes(write: &Write, number: usize) -> (Vec<u8>, Option<Vec<u8>>) {
     let (shop, kind, id, size) = write;
-    let value = size.map(|size| (0..size).map(|at| (at.wrapping_mul(number + 7) >> 3) as u8).collect());
+    let value =
+        size.map(|size| (0..size).map(|at| (at.wrapping_mul(number + 7) >> 3) as u8).collect());
     (name(*shop, *kind, *id), value)
 }

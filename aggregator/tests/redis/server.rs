@@ -98,8 +98,14 @@ pub struct Cluster {
 impl Cluster {
     /// Starts the masters, shares the slots out and waits until all agree.
     pub fn start() -> Self {
-        let arguments =
-            ["--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "2000"];
+        let arguments = [
+            "--cluster-enabled",
+            "yes",
+            "--cluster-config-file",
+            "nodes.conf",
+            "--cluster-node-timeout",
+            "2000",
+        ];
         let nodes: Vec<Server> = (0..3).map(|_| Server::start(&arguments)).collect();
         let slots = [("0", "5460"), ("5461", "10922"), ("10923", "16383")];
         for ((node, (from, to)), epoch) in nodes.iter().zip(slots).zip(["1", "2", "3"]) {
@@ -134,7 +140,16 @@ impl Cluster {
 
 fn spawn(port: u16, directory: &TempDir, arguments: &[String]) -> Child {
     Command::new("redis-server")
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"])
+        .args([
+            "--port",
+            &port.to_string(),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--loglevel",
+            "warning",
+        ])
         .arg("--dir")
         .arg(directory.path())
         .args(arguments)
@@ -147,7 +162,9 @@ fn spawn(port: u16, directory: &TempDir, arguments: &[String]) -> Child {
 
 /// A port below the ephemeral ones whose cluster bus, 10,000 above, is free as well.
 fn free_port() -> u16 {
-    for port in (7_000 + u16::try_from(std::process::id() % 13_000).unwrap_or(0)..22_000).chain(7_000..22_000) {
+    for port in (7_000 + u16::try_from(std::process::id() % 13_000).unwrap_or(0)..22_000)
+        .chain(7_000..22_000)
+    {
         let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
         if free(port) && free(port + 10_000) && is_fresh(port) {
             return port;

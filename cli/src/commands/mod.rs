@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub mod aggregate;
 pub mod backfill;
 pub mod completions;
 pub mod config;
@@ -7,12 +8,14 @@ pub mod dead_letter;
 pub mod demo;
 pub mod digest;
 pub mod healthcheck;
+pub mod ingest;
 pub mod kpi;
 pub mod log;
 pub mod rebuild;
 pub mod send;
 pub mod serve;
 pub mod simulate;
+pub mod topics;
 
 use crate::args::{Cli, Command};
 
@@ -21,7 +24,10 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     let Cli { global, command } = cli;
     match command {
         Command::Serve(args) => serve::run(&global, &args),
+        Command::Ingest(args) => ingest::run(&global, &args),
+        Command::Aggregate(args) => aggregate::run(&global, &args),
         Command::Demo(args) => demo::run(&global, &args),
+        Command::Topics(command) => topics::run(&global, &command),
         Command::Simulate(args) => simulate::run(&global, args),
         Command::Send(args) => send::run(&global, &args),
         Command::Backfill(command) => backfill::run(&global, &command),

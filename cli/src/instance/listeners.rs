@@ -5,17 +5,18 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
+use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
+use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, HttpServer, rt};
 use anyhow::Context as _;
 use common::config::Config;
+use futures_util::future::{join_all, try_join_all};
+use ingest::receiver::Receiver;
 use tokio::net::TcpSocket;
 use tokio::sync::oneshot;
 
-use super::Services;
 use super::stop::{self, last_answer};
-use crate::admin_routes;
 
 /// Threads of the admin listener, which answers people and scrapers.
 const ADMIN_WORKERS: usize = 2;
@@ -28,8 +29,19 @@ const ADMIN_GRACE_SECONDS: u64 = 1;
 
 /// Bound, not yet serving.
 pub struct Listeners {
-    public: TcpListener,
+    /// Only where webhooks are received.
+    public: Option<TcpListener>,
     admin: TcpListener,
+}
+
+/// What the listeners answer with.
+pub(super) struct Answering<A> {
+    /// Takes webhooks.
+    pub receiver: Option<Data<Receiver>>,
+    /// Threads of the public listener; as many as there are cores unless it says so.
+    pub workers: Option<usize>,
+    /// Adds the routes of the admin listener.
+    pub admin: A,
 }
 
 /// What to do where a configured port is taken.
@@ -43,52 +55,50 @@ pub enum PortInUse {
 
 /// Serving.
 pub struct Servers {
-    public: ServerHandle,
-    admin: ServerHandle,
+    handles: Vec<ServerHandle>,
     ended: oneshot::Receiver<io::Error>,
 }
 
 impl Listeners {
-    /// Binds the configured addresses.
+    /// Binds the configured addresses of a process that receives webhooks.
     pub fn bind(config: &Config, in_use: PortInUse) -> anyhow::Result<Self> {
         Ok(Self {
-            public: bind("public.listen", config.public.listen, in_use)?,
+            public: Some(bind("public.listen", config.public.listen, in_use)?),
             admin: bind("admin.listen", config.admin.listen, in_use)?,
         })
     }
 
-    /// Where they are, public first.
-    pub fn addresses(&self) -> io::Result<(SocketAddr, SocketAddr)> {
-        Ok((self.public.local_addr()?, self.admin.local_addr()?))
+    /// Binds the configured address of a process that receives none.
+    pub fn bind_admin(config: &Config) -> anyhow::Result<Self> {
+        let admin = bind("admin.listen", config.admin.listen, PortInUse::Refuse)?;
+        Ok(Self { public: None, admin })
+    }
+
+    /// Where webhooks are received.
+    pub fn public(&self) -> io::Result<Option<SocketAddr>> {
+        self.public.as_ref().map(TcpListener::local_addr).transpose()
+    }
+
+    /// Where the admin listener is.
+    pub fn admin(&self) -> io::Result<SocketAddr> {
+        self.admin.local_addr()
     }
 
     /// Starts to serve.
-    pub(super) fn serve(self, services: &Services) -> anyhow::Result<Servers> {
-        let cores = || thread::available_parallelism().map_or(2, usize::from);
-        let workers = services.node.config.public.workers.unwrap_or_else(cores);
-        let receiver = services.receiver.clone();
-        let public = HttpServer::new(move || {
-            let receiver = receiver.clone();
-            App::new()
-                .wrap(from_fn(last_answer))
-                .configure(|config| ingest::receiver::configure(config, receiver))
-        })
-        .workers(workers)
-        .tcp_nodelay(true)
-        .client_disconnect_timeout(Duration::from_secs(1))
-        .shutdown_timeout(PUBLIC_GRACE_SECONDS)
-        .disable_signals()
-        .listen(self.public)?
-        .run();
-
-        let (api, admin) = (services.api.clone(), services.admin.clone());
+    pub(super) fn serve<A>(self, answering: Answering<A>) -> anyhow::Result<Servers>
+    where
+        A: Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    {
+        let mut servers = Vec::new();
+        if let (Some(listener), Some(receiver)) = (self.public, answering.receiver) {
+            let cores = || thread::available_parallelism().map_or(2, usize::from);
+            let workers = answering.workers.unwrap_or_else(cores);
+            servers.push(public(listener, receiver, workers)?);
+        }
+        let routes = answering.admin;
         let admin = HttpServer::new(move || {
-            let (api, admin) = (api.clone(), admin.clone());
-            App::new().wrap(from_fn(last_answer)).configure(|config| {
-                aggregator::api::configure(config, api, |config| {
-                    admin_routes::configure(config, admin);
-                });
-            })
+            let routes = routes.clone();
+            App::new().wrap(from_fn(last_answer)).configure(|config| routes(config))
         })
         .workers(ADMIN_WORKERS)
         .tcp_nodelay(true)
@@ -96,18 +106,38 @@ impl Listeners {
         .disable_signals()
         .listen(self.admin)?
         .run();
+        servers.push(admin);
 
-        let handles = (public.handle(), admin.handle());
+        let handles = servers.iter().map(Server::handle).collect();
         let (end, ended) = oneshot::channel();
         rt::spawn(async move {
-            let (public, admin) = tokio::join!(public, admin);
-            if let Err(error) = public.and(admin) {
+            if let Err(error) = try_join_all(servers).await {
                 // Whoever stopped the servers no longer listens.
                 let _ = end.send(error);
             }
         });
-        Ok(Servers { public: handles.0, admin: handles.1, ended })
+        Ok(Servers { handles, ended })
     }
+}
+
+fn public(
+    listener: TcpListener,
+    receiver: Data<Receiver>,
+    workers: usize,
+) -> anyhow::Result<Server> {
+    let server = HttpServer::new(move || {
+        let receiver = receiver.clone();
+        App::new()
+            .wrap(from_fn(last_answer))
+            .configure(|config| ingest::receiver::configure(config, receiver))
+    })
+    .workers(workers)
+    .tcp_nodelay(true)
+    .client_disconnect_timeout(Duration::from_secs(1))
+    .shutdown_timeout(PUBLIC_GRACE_SECONDS)
+    .disable_signals()
+    .listen(listener)?;
+    Ok(server.run())
 }
 
 impl Servers {
@@ -121,7 +151,7 @@ impl Servers {
 
     /// Takes no more connections, finishes what is under way, and closes the listeners.
     pub async fn stop(&self) {
-        tokio::join!(self.public.stop(true), self.admin.stop(true));
+        join_all(self.handles.iter().map(|server| server.stop(true))).await;
     }
 }
 

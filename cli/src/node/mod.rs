@@ -1,6 +1,7 @@
 //! The embedded shape: one process, one data directory, log and state as files in it.
 
 pub mod claim;
+pub mod distributed;
 pub mod layout;
 pub mod state;
 

@@ -3,6 +3,7 @@
 mod api;
 mod cli;
 mod commands;
+mod distributed;
 mod documents;
 mod drain;
 mod fixtures;

@@ -107,11 +107,7 @@ fn snapshots_stand_still<S: Store>(store: &S) {
 }
 
 /// A read after the state moved shows what stood before, or says so if the adapter may.
-fn stood<T: PartialEq + std::fmt::Debug>(
-    still: bool,
-    read: Result<T, StoreError>,
-    expected: &T,
-) {
+fn stood<T: PartialEq + std::fmt::Debug>(still: bool, read: Result<T, StoreError>, expected: &T) {
     match read {
         Ok(found) => assert_eq!(found, *expected),
         Err(StoreError::Moved { partition: 1 }) if !still => {}

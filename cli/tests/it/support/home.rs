@@ -57,7 +57,16 @@ impl Home {
 
     /// Starts `serve` and waits for its addresses.
     pub fn serve(&self) -> Server {
-        Server::new(self.starting(), &self.path(MESSAGES))
+        Server::new(self.starting(), &self.path(MESSAGES), &["public", "admin"])
+    }
+
+    /// Starts another command that runs until it is stopped, and waits for the addresses it prints.
+    pub fn process(&self, arguments: &[&str], name: &str, addresses: &[&str]) -> Server {
+        let messages = self.path(&format!("{name}.stderr"));
+        let file = File::options().create(true).append(true).open(&messages);
+        let mut command = self.command(arguments);
+        command.stdout(Stdio::piped()).stderr(file.expect("a file"));
+        Server::new(command.spawn().expect("the binary starts"), &messages, addresses)
     }
 
     /// Starts `serve` and waits for nothing.

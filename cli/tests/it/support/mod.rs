@@ -4,6 +4,7 @@ mod client;
 mod home;
 mod kpis;
 mod server;
+mod services;
 mod shopify;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ pub use client::{Client, Delivery, Reply, SECRET, hex, mac, sign};
 pub use home::Home;
 pub use kpis::Kpis;
 pub use server::Server;
+pub use services::{Kafka, Redis};
 pub use shopify::{Clock, deliveries, line, order, with};
 
 /// The directory of the golden files.

@@ -29,8 +29,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Waits for the two lines with the addresses.
-    pub(super) fn new(mut child: Child, messages: &Path) -> Self {
+    /// Waits for the lines with the addresses.
+    pub(super) fn new(mut child: Child, messages: &Path, addresses: &[&str]) -> Self {
         let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
         let (sender, lines) = mpsc::channel();
         std::thread::spawn(move || {
@@ -44,10 +44,10 @@ impl Server {
         let mut server =
             Self { child, messages: messages.into(), public, admin, clients, token: None };
         let deadline = Instant::now() + START;
-        while server.public.is_empty() || server.admin.is_empty() {
+        for _ in addresses {
             let left = deadline.saturating_duration_since(Instant::now());
             let Ok(line) = lines.recv_timeout(left) else {
-                panic!("serve printed no addresses: {}", server.messages())
+                panic!("it printed no addresses: {}", server.messages())
             };
             match line.split_once(' ') {
                 Some(("public", url)) => url.clone_into(&mut server.public),
@@ -55,7 +55,8 @@ impl Server {
                 Some(_) | None => {}
             }
         }
-        for url in [&server.public, &server.admin] {
+        for name in addresses {
+            let url = if *name == "public" { &server.public } else { &server.admin };
             assert!(url.starts_with("http://127.0.0.1:") && !url.ends_with(":0"), "{url}");
         }
         server

@@ -1,0 +1,64 @@
+//! `tallyhook aggregate`: fold, API and live page alone, between Kafka and Redis.
+
+use std::sync::Arc;
+
+use actix_web::rt;
+use actix_web::web::{Data, ServiceConfig};
+use aggregator::api::Api;
+use aggregator::fold::shop::ShopSettings;
+use aggregator::metrics::AggregatorMetrics;
+use aggregator::progress::Progress;
+use aggregator::query::{Parts, Query};
+use aggregator::run::{Runner, Telling};
+use aggregator::views::Views;
+use common::config::{Config, PseudonymKey};
+use common::customer::Pseudonymizer;
+use prometheus::Registry;
+
+use super::listeners::{Answering, Listeners};
+use crate::node::{clock, distributed};
+use crate::output::Output;
+
+/// Runs until it is told to stop.
+pub fn run(config: &Config, output: Output, listeners: Listeners) -> anyhow::Result<()> {
+    let registry = Registry::new();
+    let metrics = Arc::new(AggregatorMetrics::register(&registry)?);
+    let key = PseudonymKey::load_or_create(config)?;
+    let settings = Arc::new(ShopSettings::new(config.clone()));
+    let store = Arc::new(distributed::redis_store(config, &key)?);
+    let feed = distributed::kafka_feed(config)?;
+    let (views, progress) =
+        (Arc::new(Views::default()), Arc::new(Progress::new(config.log.partitions)));
+    let telling =
+        Telling { progress: progress.clone(), metrics: metrics.clone(), views: views.clone() };
+    let query = Arc::new(Query::new(Parts {
+        store: store.clone(),
+        ends: feed.ends(),
+        settings: settings.clone(),
+        partitions: config.log.partitions,
+        clock: clock(),
+        pseudonyms: Pseudonymizer::new(key.expose()),
+        views,
+        progress,
+        mode: "distributed",
+    }));
+    let mut runner = Runner::start(feed, store, settings, &telling)?;
+    let api = Data::new(Api::new(query, registry, metrics, config.admin.token.clone(), None));
+
+    let address = listeners.admin()?;
+    let served = rt::System::new().block_on(async {
+        let mut servers = listeners.serve(Answering {
+            receiver: None,
+            workers: None,
+            admin: move |config: &mut ServiceConfig| {
+                aggregator::api::configure(config, api.clone(), |_| {});
+            },
+        })?;
+        output.line(format_args!("admin http://{address}"))?;
+        let ended = servers.until_stopped().await;
+        servers.stop().await;
+        ended
+    });
+    runner.stop();
+    served
+}
