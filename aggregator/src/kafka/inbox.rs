@@ -200,7 +200,7 @@ impl Inbox {
 
     fn wait<'a>(&self, state: MutexGuard<'a, State>, left: Duration) -> MutexGuard<'a, State> {
         // No wait is longer, so that a timeout far away cannot overflow.
-        let left = left.min(Duration::from_secs(60));
+        let left = left.min(Duration::from_mins(1));
         self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
     }
 }

@@ -1,11 +1,12 @@
 //! Where each partition begins and ends, asked of the brokers with one request each.
 
+use std::thread;
 use std::time::Duration;
 
 use common::log::{ReadError, SKIP_PARTITION};
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::client::{Logged, asking};
@@ -13,6 +14,9 @@ use super::{ConnectError, ConsumerSettings};
 
 /// How long the brokers may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How often a question is repeated where a leader has just changed, and after which pause.
+const REPETITIONS: usize = 10;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Asks for the bounds of a topic's partitions.
 pub(super) struct Watermarks {
@@ -64,21 +68,40 @@ impl Watermarks {
         ReadError::check(&wanted, &self.starts()?, &self.ends()?)
     }
 
-    /// Asks for all partitions at once. A request by timestamp takes the two special offsets, and
-    /// unlike the one for watermarks it needs one round trip a broker, not one a partition.
+    /// Asks until no answer is owed to a leader that has just changed: the client learns of the new
+    /// one by such an answer.
     fn ask(&self, which: Offset) -> Result<Vec<u64>, ReadError> {
         // Nobody else takes this client's log lines off its queue.
         while self.client.poll(Duration::ZERO).is_some() {}
+        let mut left = REPETITIONS;
+        loop {
+            match self.ask_once(which) {
+                Err(error) if left > 0 && leader_changed(&error) => {
+                    left -= 1;
+                    thread::sleep(PAUSE);
+                }
+                Err(error) => return Err(unavailable(&self.topic, &error)),
+                Ok(offsets) => {
+                    let all: Option<Vec<u64>> = offsets.into_iter().collect();
+                    let why = "the brokers left out a partition".to_owned();
+                    let what = format!("the topic {}", self.topic);
+                    return all.ok_or(ReadError::Unavailable { what, why });
+                }
+            }
+        }
+    }
+
+    /// Asks for all partitions at once. A request by timestamp takes the two special offsets, and
+    /// unlike the one for watermarks it needs one round trip a broker, not one a partition.
+    fn ask_once(&self, which: Offset) -> KafkaResult<Vec<Option<u64>>> {
         let mut list = TopicPartitionList::with_capacity(usize::from(self.partitions));
         for partition in 0..self.partitions {
-            let added = list.add_partition_offset(&self.topic, i32::from(partition), which);
-            added.map_err(|error| unavailable(&self.topic, &error))?;
+            list.add_partition_offset(&self.topic, i32::from(partition), which)?;
         }
-        let answered = self.client.offsets_for_times(list, PATIENCE);
-        let answered = answered.map_err(|error| unavailable(&self.topic, &error))?;
+        let answered = self.client.offsets_for_times(list, PATIENCE)?;
         let mut offsets = vec![None; usize::from(self.partitions)];
         for element in answered.elements() {
-            element.error().map_err(|error| unavailable(&self.topic, &error))?;
+            element.error()?;
             let place = usize::try_from(element.partition()).ok();
             if let (Some(place), Offset::Offset(offset)) = (place, element.offset())
                 && let Some(place) = offsets.get_mut(place)
@@ -86,10 +109,19 @@ impl Watermarks {
                 *place = u64::try_from(offset).ok();
             }
         }
-        let all: Option<Vec<u64>> = offsets.into_iter().collect();
-        let why = "the brokers left out a partition".to_owned();
-        all.ok_or(ReadError::Unavailable { what: self.topic.clone(), why })
+        Ok(offsets)
     }
+}
+
+fn leader_changed(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    let codes = [
+        Code::FencedLeaderEpoch,
+        Code::UnknownLeaderEpoch,
+        Code::NotLeaderForPartition,
+        Code::LeaderNotAvailable,
+    ];
+    error.rdkafka_error_code().is_some_and(|code| codes.contains(&code))
 }
 
 /// What a failure of the client means for a reader.

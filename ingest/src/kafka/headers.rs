@@ -1,4 +1,4 @@
-//! Headers of a record: CloudEvents in binary mode, so that other consumers can route events
+//! Headers of a record: `CloudEvents` in binary mode, so that other consumers can route events
 //! without reading them.
 
 use common::event::Event;
@@ -6,19 +6,13 @@ use rdkafka::message::{Header, OwnedHeaders};
 
 /// The headers of `event`.
 pub(super) fn of_event(event: &Event) -> OwnedHeaders {
-    let made;
-    let id = match &event.delivery_id {
-        Some(id) => &**id,
-        None => {
-            made = uuid::Uuid::new_v4().to_string();
-            made.as_str()
-        }
-    };
+    let made = || uuid::Uuid::new_v4().to_string();
+    let id = event.delivery_id.as_deref().map_or_else(made, str::to_owned);
     let kind = format!("tallyhook.{}.v1", event.body.kind());
     let time = event.version.at.to_string();
     let headers = [
         ("ce_specversion", "1.0"),
-        ("ce_id", id),
+        ("ce_id", &id),
         ("ce_type", &kind),
         ("ce_source", &event.source),
         ("ce_time", &time),

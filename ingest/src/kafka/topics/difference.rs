@@ -141,7 +141,11 @@ pub(super) fn differences(wanted: &Wanted, found: Option<&Found>) -> Vec<Differe
     for (key, should) in &wanted.settings {
         let is = found.settings.get(*key).map(|(value, _)| value.clone());
         if !is.as_deref().is_some_and(|is| is_enough(key, is, should)) {
-            all.push(difference(Aspect::Setting(key), is, should.clone(), Remedy::Apply));
+            // More in sync than there are copies: nothing could be written any more.
+            let too_many =
+                *key == MIN_IN_SYNC && should.parse().is_ok_and(|least: usize| least > copies);
+            let remedy = if too_many { Remedy::ByHand("add copies first") } else { Remedy::Apply };
+            all.push(difference(Aspect::Setting(key), is, should.clone(), remedy));
         }
     }
     all

@@ -90,7 +90,16 @@ impl Topics {
                 Some(_) => {}
             }
         }
-        self.plan().await
+        // Brokers hear of a change one by one, and any of them may be asked.
+        let mut left = self.plan().await?;
+        for _ in 0..50 {
+            if left.iter().all(|one| one.remedy != Remedy::Apply) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            left = self.plan().await?;
+        }
+        Ok(left)
     }
 
     /// Refuses topics that differ in anything.

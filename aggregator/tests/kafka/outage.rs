@@ -1,0 +1,52 @@
+//! A broker that hangs.
+
+use std::time::{Duration, Instant};
+
+use aggregator::feed::{Fed, Feed as _};
+use aggregator::kafka::{KafkaFeed, KafkaTail};
+use bytes::Bytes;
+use common::log::{Append as _, AppendError, BatchLimit, Subscribe as _};
+
+use crate::broker::{Broker, block_on};
+
+#[test]
+fn nothing_is_acknowledged_while_the_broker_hangs() {
+    // Of its own: other tests would hang with it.
+    let broker = Broker::start("outage");
+    let topic = broker.topic(1);
+    let log = broker.log(&topic, 1);
+    let tail = KafkaTail::connect(broker.reading(&topic, 1)).expect("a tail");
+    let mut feed = KafkaFeed::connect(broker.reading(&topic, 1)).expect("a feed");
+    let append = |text: &'static str| block_on(log.append(0, Bytes::from_static(text.as_bytes())));
+    append("before").expect("acknowledged");
+
+    broker.signal("-STOP");
+    let begun = Instant::now();
+    let refused = append("while it hangs");
+    assert!(matches!(refused, Err(AppendError::Unavailable { .. })), "{refused:?}");
+    assert!(begun.elapsed() < Duration::from_secs(4), "it took {:?}", begun.elapsed());
+    let begun = Instant::now();
+    feed.end_positions().expect("known from before");
+    assert!(begun.elapsed() < Duration::from_millis(50), "nobody is asked");
+    assert!(tail.end_positions().is_err(), "and who is asked says that it does not know");
+    broker.signal("-CONT");
+
+    let begun = Instant::now();
+    while let Err(error) = append("after") {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{error}");
+    }
+    // The refused one may have been written all the same, which is a repetition and no loss.
+    let end = tail.end_positions().expect("an answer")[0];
+    assert!(end >= 2, "{end}");
+    let limit = BatchLimit { max_records: 10, max_bytes: 1 << 20 };
+    let begun = Instant::now();
+    loop {
+        assert!(begun.elapsed() < Duration::from_secs(40), "the feed came back");
+        match feed.next(limit, Duration::from_millis(100)) {
+            Ok(Fed::Assigned(_)) => feed.start(&[(0, 0)]).expect("started"),
+            Ok(Fed::Items(items)) if items.is_empty() => {}
+            Ok(Fed::Items(_)) => break,
+            Ok(Fed::Revoked(_)) | Err(_) => {}
+        }
+    }
+}
