@@ -4,8 +4,8 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use aggregator::kafka::ConsumerSettings;
@@ -16,8 +16,6 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 
-/// The broker that tests of one process share; it ends with the last of them.
-static SHARED: Mutex<Weak<Broker>> = Mutex::new(Weak::new());
 static TOPICS: AtomicU32 = AtomicU32::new(0);
 
 pub struct Broker {
@@ -28,16 +26,6 @@ pub struct Broker {
 }
 
 impl Broker {
-    pub fn shared() -> Arc<Self> {
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(broker) = shared.upgrade() {
-            return broker;
-        }
-        let broker = Arc::new(Self::start("shared"));
-        *shared = Arc::downgrade(&broker);
-        broker
-    }
-
     pub fn start(name: &str) -> Self {
         let base = free_base();
         let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));

@@ -73,18 +73,16 @@ fn fill(broker: &Broker, topic: &str, count: u16) {
     log.close();
 }
 
-#[test]
-fn begins_in_the_middle_and_reads_exactly_the_rest() {
-    let broker = Broker::shared();
+pub fn begins_in_the_middle_and_reads_exactly_the_rest(broker: &Broker) {
     let topic = broker.topic(PARTITIONS);
-    fill(&broker, &topic, 100);
-    let mut fold = Fold::new(&broker, &topic, 60);
+    fill(broker, &topic, 100);
+    let mut fold = Fold::new(broker, &topic, 60);
     assert_eq!(fold.feed.end_positions().expect("known"), [100; 4]);
     fold.until("all are assigned", |fold| fold.mine.len() == 4);
     fold.until("the rest is read", |fold| (0..4).all(|one| fold.has_read(one, 60..100)));
 
     // What comes later comes too, and a start begins again.
-    fill(&broker, &topic, 5);
+    fill(broker, &topic, 5);
     fold.until("the new is read", |fold| (0..4).all(|one| fold.has_read(one, 60..105)));
     fold.read.clear();
     fold.feed.start(&[(2, 90)]).expect("started");
@@ -93,14 +91,12 @@ fn begins_in_the_middle_and_reads_exactly_the_rest() {
     fold.until("ends are known", |fold| fold.feed.end_positions().expect("known") == [105; 4]);
 }
 
-#[test]
-fn a_group_shares_partitions_and_inherits_them() {
-    let broker = Broker::shared();
+pub fn a_group_shares_partitions_and_inherits_them(broker: &Broker) {
     let topic = broker.topic(PARTITIONS);
-    fill(&broker, &topic, 50);
-    let mut first = Fold::new(&broker, &topic, 10);
+    fill(broker, &topic, 50);
+    let mut first = Fold::new(broker, &topic, 10);
     first.until("the first has all", |fold| fold.mine.len() == 4);
-    let mut second = Fold::new(&broker, &topic, 20);
+    let mut second = Fold::new(broker, &topic, 20);
     let begun = Instant::now();
     while (first.mine.len(), second.mine.len()) != (2, 2) {
         assert!(begun.elapsed() < PATIENCE, "{:?} {:?}", first.mine, second.mine);
@@ -130,16 +126,14 @@ fn a_group_shares_partitions_and_inherits_them() {
     }
 }
 
-#[test]
-fn a_feed_that_never_starts_holds_nobody_up() {
-    let broker = Broker::shared();
+pub fn a_feed_that_never_starts_holds_nobody_up(broker: &Broker) {
     let topic = broker.topic(PARTITIONS);
-    fill(&broker, &topic, 10);
+    fill(broker, &topic, 10);
     let mut idle = KafkaFeed::connect(broker.reading(&topic, PARTITIONS)).expect("a feed");
     let given = idle.next(LIMIT, PATIENCE).expect("told");
     assert_eq!(given, Fed::Assigned(vec![0, 1, 2, 3]));
     // It is never asked again: the change goes on without it, after a moment.
-    let mut fold = Fold::new(&broker, &topic, 0);
+    let mut fold = Fold::new(broker, &topic, 0);
     fold.until("half is assigned", |fold| fold.mine.len() == 2);
     // Left in the middle of things, and gone soon all the same.
     let begun = Instant::now();
@@ -149,11 +143,19 @@ fn a_feed_that_never_starts_holds_nobody_up() {
     fold.until("all is read", |fold| (0..4).all(|one| fold.has_read(one, 0..10)));
 }
 
-#[test]
-fn a_position_outside_of_the_log_is_named() {
-    let broker = Broker::shared();
+pub fn a_slow_fold_misses_nothing(broker: &Broker) {
     let topic = broker.topic(PARTITIONS);
-    fill(&broker, &topic, 10);
+    fill(broker, &topic, 6_000);
+    let mut fold = Fold::new(broker, &topic, 0);
+    fold.until("all are assigned", |fold| fold.mine.len() == 4);
+    // Long enough for the inbox to fill, and for the partitions to be paused behind it.
+    std::thread::sleep(Duration::from_secs(3));
+    fold.until("all is read", |fold| (0..4).all(|one| fold.has_read(one, 0..6_000)));
+}
+
+pub fn a_position_outside_of_the_log_is_named(broker: &Broker) {
+    let topic = broker.topic(PARTITIONS);
+    fill(broker, &topic, 10);
     let mut feed = KafkaFeed::connect(broker.reading(&topic, PARTITIONS)).expect("a feed");
     assert!(matches!(feed.next(LIMIT, PATIENCE), Ok(Fed::Assigned(_))));
     let beyond = feed.start(&[(1, 5), (2, 11)]);
@@ -161,7 +163,7 @@ fn a_position_outside_of_the_log_is_named() {
         matches!(beyond, Err(ReadError::BeyondEnd { partition: 2, wanted: 11, end: 10 })),
         "{beyond:?}"
     );
-    delete_before(&broker, &topic, 3, 4);
+    delete_before(broker, &topic, 3, 4);
     let before = feed.start(&[(3, 2)]);
     assert!(
         matches!(before, Err(ReadError::BeforeStart { partition: 3, wanted: 2, start: 4 })),
@@ -172,17 +174,15 @@ fn a_position_outside_of_the_log_is_named() {
     assert_eq!(items.first().map(Item::offset), Some(4));
 }
 
-#[test]
-fn a_record_without_payload_keeps_its_place() {
-    let broker = Broker::shared();
+pub fn a_record_without_payload_keeps_its_place(broker: &Broker) {
     let topic = broker.topic(PARTITIONS);
     let mut client = rdkafka::ClientConfig::new();
     client.set("bootstrap.servers", &broker.kafka().brokers[0]);
     let producer: FutureProducer = client.create().expect("a producer");
     let foreign: FutureRecord<'_, str, [u8]> = FutureRecord::to(&topic).partition(0).key("k");
     block_on(producer.send(foreign, PATIENCE)).expect("acknowledged");
-    fill(&broker, &topic, 1);
-    let mut fold = Fold::new(&broker, &topic, 0);
+    fill(broker, &topic, 1);
+    let mut fold = Fold::new(broker, &topic, 0);
     fold.until("both are read", |fold| fold.has_read(0, 0..2));
 }
 

@@ -54,9 +54,7 @@ impl Subscribe for Both {
     }
 }
 
-#[test]
-fn conforms() {
-    let broker = Broker::shared();
+pub fn conforms(broker: &Broker) {
     // Topics are made by a runtime of their own, so the suite's is not to be blocked on twice.
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let make = |partitions| {
@@ -73,9 +71,7 @@ fn conforms() {
     runtime.block_on(conformance::run(make));
 }
 
-#[test]
-fn a_record_says_what_it_is() {
-    let broker = Broker::shared();
+pub fn a_record_says_what_it_is(broker: &Broker) {
     let topic = broker.topic(8);
     let log = broker.log(&topic, 8);
     let shop = ShopDomain::parse("Some.MyShopify.com").expect("a shop");
@@ -99,7 +95,7 @@ fn a_record_says_what_it_is() {
         block_on(log.append_event(partition, &event(id), payload.into())).expect("acknowledged");
     }
 
-    let seen = plain(&broker, &topic, i32::from(partition), 2);
+    let seen = plain(broker, &topic, i32::from(partition), 2);
     assert_eq!(seen[0].key, b"some.myshopify.com");
     let decoded = Event::decode(&seen[0].payload).expect("an event");
     assert_eq!(decoded, event(Some("delivery-1")));
@@ -116,9 +112,7 @@ fn a_record_says_what_it_is() {
     assert_eq!(seen[1].headers["ce_id"].len(), 36, "a uuid where there is no delivery id");
 }
 
-#[test]
-fn other_partitions_than_expected_are_refused() {
-    let broker = Broker::shared();
+pub fn other_partitions_than_expected_are_refused(broker: &Broker) {
     let topic = broker.topic(3);
     let refused = KafkaTail::connect(broker.reading(&topic, 4)).err();
     let expected = matches!(refused, Some(ConnectError::Partitions { found: 3, wanted: 4, .. }));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use aggregator::feed::{Fed, Feed as _};
 use aggregator::kafka::{KafkaFeed, KafkaTail};
 use bytes::Bytes;
-use common::log::{Append as _, AppendError, BatchLimit, Subscribe as _};
+use common::log::{Append as _, AppendError, BatchLimit, ReadError, Subscribe as _};
 
 use crate::broker::{Broker, block_on};
 
@@ -43,7 +43,14 @@ fn nothing_is_acknowledged_while_the_broker_hangs() {
     loop {
         assert!(begun.elapsed() < Duration::from_secs(40), "the feed came back");
         match feed.next(limit, Duration::from_millis(100)) {
-            Ok(Fed::Assigned(_)) => feed.start(&[(0, 0)]).expect("started"),
+            // The client may not have heard yet that the broker is back.
+            Ok(Fed::Assigned(_)) => {
+                while let Err(error) = feed.start(&[(0, 0)]) {
+                    assert!(matches!(error, ReadError::Unavailable { .. }), "{error}");
+                    assert!(begun.elapsed() < Duration::from_secs(40), "{error}");
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+            }
             Ok(Fed::Items(items)) if items.is_empty() => {}
             Ok(Fed::Items(_)) => break,
             Ok(Fed::Revoked(_)) | Err(_) => {}

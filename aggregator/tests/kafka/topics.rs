@@ -7,10 +7,12 @@ use rdkafka::admin::{AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, Top
 
 use crate::broker::Broker;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn differences_are_shown_and_mended() {
-    // Of its own, as there is one topic of each name.
-    let broker = tokio::task::spawn_blocking(|| Broker::start("topics")).await.expect("started");
+pub fn differences_are_shown_and_mended(broker: &Broker) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(differences(broker));
+}
+
+async fn differences(broker: &Broker) {
     let topics = Topics::new(&broker.kafka(), 3).expect("a client");
     let missing = topics.plan().await.expect("a plan");
     let missing: Vec<_> = missing.iter().map(|one| (one.topic.as_str(), one.aspect)).collect();
