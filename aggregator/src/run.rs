@@ -243,6 +243,25 @@ impl<S: Store, F: Feed> Folding<S, F> {
         Ok(())
     }
 
+    /// Begins again where a store of other processes no longer stands where this fold left it: it may
+    /// have been emptied, or have gone back to an older copy of itself, without anything to fold that
+    /// would show it.
+    fn follow_store(&mut self) -> Result<(), FoldError> {
+        if self.store.views_stand_still() {
+            return Ok(());
+        }
+        for partition in self.telling.progress.owned() {
+            let stored = self.store.position(partition)?;
+            if stored != self.telling.progress.position(partition) {
+                tracing::warn!(partition, stored, "the state stands elsewhere; beginning there");
+                self.folder.forget(partition);
+                self.telling.views.forget(partition);
+                self.begin(&[partition])?;
+            }
+        }
+        Ok(())
+    }
+
     /// Lets go of partitions that another process folds from now on.
     fn let_go(&mut self, partitions: &[u16]) {
         for partition in partitions {
@@ -266,8 +285,11 @@ impl<S: Store, F: Feed> Folding<S, F> {
             if self.telling.progress.replaying() && self.reached(&self.replayed) {
                 self.telling.progress.set_replaying(false);
             }
-            if dirty && persisted.elapsed() >= PERSIST_EVERY {
-                self.store.persist()?;
+            if persisted.elapsed() >= PERSIST_EVERY {
+                if dirty {
+                    self.store.persist()?;
+                }
+                self.follow_store()?;
                 (persisted, dirty) = (Instant::now(), false);
             }
             if stopping && (folded == 0 || !self.feed.drains()) && self.may_end() {
@@ -390,6 +412,7 @@ impl<S: Store, F: Feed> Folding<S, F> {
                     stored,
                     "the state stands elsewhere; beginning there"
                 );
+                self.folder.forget(partition);
                 self.telling.views.forget(partition);
                 self.begin(&[partition])
             }

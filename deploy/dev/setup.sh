@@ -6,8 +6,8 @@
 #   setup.sh path        prints DIR/tools/bin, to be put into PATH
 #
 # DIR is CARGO_TARGET_DIR, else target/ of this repository. Nothing is installed outside of it, except
-# pip, Java and Maven from the distribution where they are missing. With everything in place it takes
-# no time.
+# pip, Redis, Java and Maven from the distribution where they are missing. With everything in place it
+# takes no time.
 set -euo pipefail
 
 NEXTEST_VERSION=0.9.148
@@ -26,6 +26,7 @@ main() {
       bring_cargo_tools
       bring_promtool
       bring_kafka
+      bring_redis
       ;;
     path) echo "$tools/bin" ;;
     *)
@@ -105,6 +106,26 @@ bring_kafka() {
   say "bringing Kafka's jars"
   KAFKA_JARS="${tools%/tools}/kafka-jars" "$repository/deploy/dev/kafka.sh" jars ||
     fail "Maven could not bring Kafka's jars"
+}
+
+# redis-server: the tests start their own servers, in the version that the distribution carries.
+bring_redis() {
+  if has redis-server || [ -x "$tools/bin/redis-server" ]; then
+    return 0
+  fi
+  say "bringing redis-server from the distribution"
+  # Installed to be run by the tests only: a service of the system is not to be started by it.
+  local policy=/usr/sbin/policy-rc.d made=
+  if has apt-get && [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 755 "$policy"
+    made=yes
+  fi
+  local installed=yes
+  apt_install redis-server || installed=
+  [ -z "$made" ] || as_root rm -f "$policy"
+  [ -n "$installed" ] && has redis-server ||
+    fail "the tests need redis-server 7 or newer: install your distribution's redis-server or redis"
 }
 
 apt_download() {

@@ -6,7 +6,10 @@ use std::time::Duration;
 use common::store::StoreError;
 use redis::cluster::{ClusterClient, ClusterConnection};
 use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo};
-use redis::{Client, Cmd, Connection, ConnectionInfo, ErrorKind, RedisError, RedisResult, Value};
+use redis::{
+    Client, Cmd, Connection, ConnectionInfo, ErrorKind, RedisError, RedisResult, Value,
+    from_redis_value,
+};
 
 use super::options::{RedisOptions, Topology};
 
@@ -101,11 +104,9 @@ impl Links {
             Link::Standalone(connection) => command.query(connection).map(|one| vec![one]),
             Link::Cluster(connection) => {
                 let masters = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
-                match connection.route_command(command, masters)? {
-                    Value::Map(answers) => Ok(answers.into_iter().map(|(_, one)| one).collect()),
-                    Value::Array(answers) => Ok(answers),
-                    other => Ok(vec![other]),
-                }
+                let answers = connection.route_command(command, masters)?;
+                let answers: Vec<(Value, Value)> = from_redis_value(answers)?;
+                Ok(answers.into_iter().map(|(_, one)| one).collect())
             }
         });
         answer?.into_iter().map(Value::extract_error).collect()

@@ -38,7 +38,8 @@ pub fn plan(reader: &Reader<'_>, at: &At, writes: &Writes<'_>) -> Result<Content
     for group in &mut groups {
         for (number, changes) in std::mem::take(&mut group.changes) {
             let before = pages.next().flatten();
-            plan.change(group, number, before, &changes).map_err(|bad| reader.damaged(bad))?;
+            plan.change(group, number, before.as_deref(), &changes)
+                .map_err(|bad| reader.damaged(bad))?;
         }
     }
     plan.load_parents(&mut groups)?;
@@ -115,10 +116,10 @@ impl Plan<'_> {
         &mut self,
         group: &mut Group<'_>,
         number: u32,
-        before: Content,
+        before: Option<&[u8]>,
         changes: &[Change<'_>],
     ) -> Result<(), Damaged> {
-        let old = before.as_deref().unwrap_or_default();
+        let old = before.unwrap_or_default();
         let mut entries = Vec::with_capacity(changes.len());
         for (rest, value) in changes {
             let key = [group.name, *rest].concat();
@@ -128,7 +129,7 @@ impl Plan<'_> {
             }
             let held = match value {
                 Some(value) if value.len() > APART_BYTES => Some(self.put_apart(&key, value)),
-                Some(value) => Some(Held::Here(*value)),
+                Some(value) => Some(Held::Here(value)),
                 None => None,
             };
             entries.push((*rest, held));

@@ -2,7 +2,11 @@
 
 mod conformance;
 mod faults;
+mod fold;
 mod layout;
 mod model;
 mod server;
+#[expect(dead_code, reason = "the laws of the fold ask for more than this suite does")]
+#[path = "../it/shops.rs"]
+mod shops;
 mod support;

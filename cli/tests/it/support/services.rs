@@ -68,7 +68,8 @@ fn text(path: &Path) -> &str {
 /// One server that appends what it is told to a file.
 #[derive(Debug)]
 pub struct Redis {
-    dir: TempDir,
+    /// Removed once the server has ended.
+    _dir: TempDir,
     port: u16,
     child: Child,
 }
@@ -81,19 +82,12 @@ impl Redis {
         let port = listener.local_addr().expect("an address").port();
         drop(listener);
         let child = spawn(dir.path(), port);
-        Self { dir, port, child }
+        Self { _dir: dir, port, child }
     }
 
     /// Its address.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
-    }
-
-    /// `kill -9`, and the same server again on what its files hold.
-    pub fn restart(&mut self) {
-        self.child.kill().expect("a child of ours");
-        self.child.wait().expect("it ended");
-        self.child = spawn(self.dir.path(), self.port);
     }
 
     /// Runs one command and returns the reply as `redis-cli` prints it.
