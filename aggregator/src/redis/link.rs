@@ -17,6 +17,8 @@ use super::options::{RedisOptions, Topology};
 const IDLE: usize = 8;
 /// How often the cluster's client follows a moved slot or waits for a new master.
 const CLUSTER_RETRIES: u32 = 6;
+/// How long it waits in between; who asks tries again later anyway.
+const CLUSTER_WAIT_MS: (u64, u64) = (50, 1_000);
 
 /// All connections of a store.
 pub struct Links {
@@ -163,6 +165,8 @@ fn cluster_client(nodes: Vec<ConnectionInfo>, timeout: Duration) -> RedisResult<
         .connection_timeout(timeout)
         .response_timeout(timeout)
         .retries(CLUSTER_RETRIES)
+        .min_retry_wait(CLUSTER_WAIT_MS.0)
+        .max_retry_wait(CLUSTER_WAIT_MS.1)
         .build()
 }
 

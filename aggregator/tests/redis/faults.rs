@@ -175,3 +175,58 @@ fn a_lost_answer_is_found_by_the_position() {
     assert_eq!(get(&store, "s\0Oa").as_deref(), Some("2"));
     assert_eq!(store.position(1).expect("reads"), 2);
 }
+
+#[test]
+fn a_view_says_that_the_state_moved() {
+    let server = Server::alone();
+    let (store, other) = (open(&server.url(), "t"), open(&server.url(), "t"));
+    assert_eq!(commit(&store, 0, 1, &[("s\0Oa", Some("1"))]), Committed::Done);
+    let view = other.snapshot().expect("a snapshot");
+    assert_eq!(view.get(1, b"s\0Oa").expect("reads"), Some(b"1".to_vec()));
+    assert_eq!(commit(&store, 1, 2, &[("s\0Oa", Some("2"))]), Committed::Done);
+    let error = view.get(1, b"s\0Oa").expect_err("moved");
+    assert!(matches!(error, StoreError::Moved { partition: 1 }), "{error}");
+    let scanned = view.scan(1, b"s\0", b"s\x01", &mut |_, _| std::ops::ControlFlow::Continue(()));
+    assert!(matches!(scanned, Err(StoreError::Moved { partition: 1 })));
+    assert_eq!(view.position(1).expect("known"), 1);
+    assert_eq!(view.position(2).expect("untouched"), 0);
+}
+
+#[test]
+fn a_moved_slot_is_followed() {
+    let cluster = Cluster::start();
+    let store = open(&cluster.url(), "t");
+    assert_eq!(commit(&store, 0, 1, &[("s\0Oa", Some("1"))]), Committed::Done);
+    let nodes = cluster.nodes();
+    let slot: u64 = nodes[0].ask(&["CLUSTER", "KEYSLOT", "t:{p01}:at"]);
+    let owner = Cluster::owner(slot);
+    let target = (owner + 1) % 3;
+    cluster.move_slot(slot, owner, target, || {
+        // Half of the keys are gone already: a read or a write fails or is right.
+        match store.commit(commit_of(1, 2, &[("s\0Oa", Some("2"))])) {
+            Ok(committed) => assert_eq!(committed, Committed::Done),
+            Err(error) => assert!(matches!(error, StoreError::Engine { .. }), "{error}"),
+        }
+    });
+    let stands = store.position(1).expect("reads");
+    assert_eq!(commit(&store, stands, 7, &[("s\0Ob", Some("7"))]), Committed::Done);
+    assert_eq!(get(&store, "s\0Oa"), Some(stands.to_string()));
+    assert_eq!(get(&store, "s\0Ob").as_deref(), Some("7"));
+}
+
+#[test]
+fn a_master_that_comes_back_is_found() {
+    let mut cluster = Cluster::start();
+    let store = open(&cluster.url(), "t");
+    assert_eq!(commit(&store, 0, 1, &[("s\0Oa", Some("1"))]), Committed::Done);
+    let slot: u64 = cluster.nodes()[0].ask(&["CLUSTER", "KEYSLOT", "t:{p01}:at"]);
+    let owner = Cluster::owner(slot);
+    cluster.node(owner).kill();
+    let error = store.commit(commit_of(1, 2, &[("s\0Oa", Some("2"))])).expect_err("no master");
+    assert!(matches!(error, StoreError::Engine { .. }), "{error}");
+    cluster.node(owner).restart();
+    cluster.agree();
+    assert_eq!(store.position(1).expect("reads"), 1);
+    assert_eq!(commit(&store, 1, 2, &[("s\0Oa", Some("2"))]), Committed::Done);
+    assert_eq!(get(&store, "s\0Oa").as_deref(), Some("2"));
+}

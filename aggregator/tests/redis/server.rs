@@ -100,14 +100,9 @@ pub struct Cluster {
 impl Cluster {
     /// Starts the masters, shares the slots out and waits until all agree.
     pub fn start() -> Self {
-        let arguments = [
-            "--cluster-enabled",
-            "yes",
-            "--cluster-config-file",
-            "nodes.conf",
-            "--cluster-node-timeout",
-            "2000",
-        ];
+        let cluster = "--cluster-enabled yes --cluster-config-file nodes.conf \
+                       --cluster-node-timeout 2000 --appendonly yes --appendfsync always";
+        let arguments: Vec<&str> = cluster.split_whitespace().collect();
         let nodes: Vec<Server> = (0..3).map(|_| Server::start(&arguments)).collect();
         let slots = [("0", "5460"), ("5461", "10922"), ("10923", "16383")];
         for ((node, (from, to)), epoch) in nodes.iter().zip(slots).zip(["1", "2", "3"]) {
@@ -117,21 +112,59 @@ impl Cluster {
         for other in &nodes[1..] {
             nodes[0].ask::<()>(&["CLUSTER", "MEET", "127.0.0.1", &other.port.to_string()]);
         }
+        let cluster = Self { nodes };
+        cluster.agree();
+        cluster
+    }
+
+    /// Waits until every node sees all others at work.
+    pub fn agree(&self) {
         let begun = Instant::now();
         let ready = |node: &Server| {
             let info: String = node.ask(&["CLUSTER", "INFO"]);
             info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
         };
-        while !nodes.iter().all(ready) {
+        while !self.nodes.iter().all(ready) {
             assert!(begun.elapsed() < READY, "the cluster does not come up");
             std::thread::sleep(Duration::from_millis(50));
         }
-        Self { nodes }
     }
 
     /// The address of one of its nodes.
     pub fn url(&self) -> String {
         self.nodes[0].url()
+    }
+
+    /// Moves a slot from one node to another; `halfway` runs when one of its keys has gone.
+    pub fn move_slot(&self, slot: u64, from: usize, to: usize, halfway: impl FnOnce()) {
+        let slot = slot.to_string();
+        let [source, target] = [from, to].map(|node| &self.nodes[node]);
+        let ids: [String; 2] = [source, target].map(|node| node.ask(&["CLUSTER", "MYID"]));
+        target.ask::<()>(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &ids[0]]);
+        source.ask::<()>(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &ids[1]]);
+        let move_keys = |count: &str| {
+            let keys: Vec<String> = source.ask(&["CLUSTER", "GETKEYSINSLOT", &slot, count]);
+            for key in keys {
+                let port = target.port.to_string();
+                source.ask::<()>(&["MIGRATE", "127.0.0.1", &port, &key, "0", "5000"]);
+            }
+        };
+        move_keys("1");
+        halfway();
+        move_keys("1000");
+        for node in [target, source] {
+            node.ask::<()>(&["CLUSTER", "SETSLOT", &slot, "NODE", &ids[1]]);
+        }
+    }
+
+    /// The node that holds a slot, after the start.
+    pub fn owner(slot: u64) -> usize {
+        usize::from(slot > 5_460) + usize::from(slot > 10_922)
+    }
+
+    /// A node, to be killed and started again.
+    pub fn node(&mut self, number: usize) -> &mut Server {
+        &mut self.nodes[number]
     }
 
     /// Its nodes.
