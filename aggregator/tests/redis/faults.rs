@@ -5,6 +5,7 @@ use std::time::Duration;
 use aggregator::redis::{RedisOptions, RedisStore, Warning};
 use common::store::{Committed, Manifest, Store, StoreError};
 
+use super::proxy::Proxy;
 use super::server::{Cluster, Server};
 use super::support::{commit, commit_of, get, manifest, open, options};
 
@@ -156,6 +157,22 @@ fn a_lost_connection_comes_back() {
 
 #[test]
 fn a_lost_answer_is_found_by_the_position() {
+    let server = Server::alone();
+    let proxy = Proxy::before(server.port());
+    let store = open(&proxy.url(), "t");
+    assert_eq!(commit(&store, 0, 1, &[("s\0Oa", Some("1"))]), Committed::Done);
+    // All that this commit needs is in memory, so that the next answer is the script's.
+    proxy.swallow_next();
+    assert_eq!(commit(&store, 1, 2, &[("s\0Oa", Some("2"))]), Committed::Done);
+    assert_eq!(get(&store, "s\0Oa").as_deref(), Some("2"));
+    assert_eq!(commit(&store, 1, 2, &[("s\0Oa", Some("2"))]), Committed::Already);
+    // A read is sent again over another connection.
+    proxy.swallow_next();
+    assert_eq!(store.position(1).expect("reads"), 2);
+}
+
+#[test]
+fn a_late_answer_leaves_the_commit_to_a_retry() {
     let server = Server::alone();
     let options =
         RedisOptions { timeout: Duration::from_millis(300), ..RedisOptions::new(&server.url()) };

@@ -5,6 +5,7 @@ mod faults;
 mod fold;
 mod layout;
 mod model;
+mod proxy;
 mod server;
 #[expect(dead_code, reason = "the laws of the fold ask for more than this suite does")]
 #[path = "../it/shops.rs"]
