@@ -23,7 +23,10 @@ fn is_configuration(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.is::<ConfigError>()
             || cause.is::<BadSource>()
-            || matches!(cause.downcast_ref(), Some(StoreError::Manifest { .. }))
+            || matches!(
+                cause.downcast_ref(),
+                Some(StoreError::Manifest { .. } | StoreError::Unsafe { .. })
+            )
             || matches!(
                 cause.downcast_ref(),
                 Some(OpenError::Partitions { .. } | OpenError::PartitionCount { .. })

@@ -32,10 +32,7 @@ pub fn kafka_log(config: &Config) -> anyhow::Result<KafkaLog> {
 pub fn kafka_feed(config: &Config) -> anyhow::Result<KafkaFeed> {
     let kafka = kafka(config)?;
     refuse_unsafe(kafka, config.log.partitions)?;
-    let mut settings = ConsumerSettings::new(kafka, config.log.partitions);
-    // Set where a pod keeps its name over a restart; a host's name is no such thing.
-    settings.member = std::env::var("POD_NAME").ok().filter(|name| !name.is_empty());
-    Ok(KafkaFeed::connect(settings)?)
+    Ok(KafkaFeed::connect(ConsumerSettings::new(kafka, config.log.partitions))?)
 }
 
 /// The state in Redis.

@@ -112,7 +112,7 @@ fn the_figures_are_those_of_one_process() {
     // An emptied Redis is filled again from the log, by itself.
     let before = digest(&folds[0]);
     assert_eq!(shape.redis.command(&["flushall"]), "OK");
-    wait_until("the state to be there again", Duration::from_secs(60), || {
+    wait_until("the state to be there again", Duration::from_mins(1), || {
         folds[0].json("/v1/status")["lag_events"] == 0 && digest(&folds[0]) == before
     });
 }

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::wait_until;
 
 /// How long a service may take to answer on a loaded machine.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// Brokers listen below the ports that the system gives to others.
 const KAFKA_PORTS: std::ops::Range<u16> = 21_000..31_000;
 
