@@ -253,20 +253,30 @@ impl<S: Store, F: Feed> Folding<S, F> {
         for partition in self.telling.progress.owned() {
             let stored = self.store.position(partition)?;
             if stored != self.telling.progress.position(partition) {
-                tracing::warn!(partition, stored, "the state stands elsewhere; beginning there");
-                self.folder.forget(partition);
-                self.telling.views.forget(partition);
-                self.begin(&[partition])?;
+                self.begin_elsewhere(partition, stored)?;
             }
         }
         Ok(())
     }
 
+    /// Another process moved the partition, or the store lost its tail: reads on from where it stands.
+    fn begin_elsewhere(&mut self, partition: u16, stored: u64) -> Result<(), FoldError> {
+        let base = self.telling.progress.position(partition);
+        tracing::warn!(partition, base, stored, "the state stands elsewhere; beginning there");
+        self.drop_in_hand(partition);
+        self.begin(&[partition])
+    }
+
+    /// Drops what is in memory of a partition.
+    fn drop_in_hand(&mut self, partition: u16) {
+        self.folder.forget(partition);
+        self.telling.views.forget(partition);
+    }
+
     /// Lets go of partitions that another process folds from now on.
     fn let_go(&mut self, partitions: &[u16]) {
         for partition in partitions {
-            self.folder.forget(*partition);
-            self.telling.views.forget(*partition);
+            self.drop_in_hand(*partition);
             self.telling.progress.let_go(*partition);
         }
     }
@@ -404,17 +414,8 @@ impl<S: Store, F: Feed> Folding<S, F> {
                 Ok(())
             }
             Ok(Folded::Conflict { stored }) => {
-                // Another process moved it, or the store lost its tail: read on from where it stands.
                 self.telling.metrics.conflicted();
-                tracing::warn!(
-                    partition,
-                    base,
-                    stored,
-                    "the state stands elsewhere; beginning there"
-                );
-                self.folder.forget(partition);
-                self.telling.views.forget(partition);
-                self.begin(&[partition])
+                self.begin_elsewhere(partition, stored)
             }
             Err(error) => {
                 self.telling.metrics.failed();

@@ -17,7 +17,9 @@ use prometheus::Registry;
 use tokio::sync::Semaphore;
 
 pub use auth::guard;
+pub use handlers::livez;
 pub use problem::Problem;
+pub use scrape::exposition;
 
 use crate::metrics::AggregatorMetrics;
 use crate::query::Query;
@@ -66,7 +68,7 @@ pub fn configure<S: Store>(
         .route("/", web::get().to(assets::page))
         .route("/assets/{name}", web::get().to(assets::asset))
         .route("/login", web::post().to(auth::login::<S>))
-        .route("/livez", web::get().to(handlers::livez))
+        .route("/livez", web::get().to(livez))
         .route("/readyz", web::get().to(handlers::readyz::<S>))
         .service(
             web::scope("")

@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, web};
 use common::reason::Reason;
 use common::store::Store;
 use common::time::Timestamp;
+use prometheus::proto::MetricFamily;
 use prometheus::{Encoder, GaugeVec, Opts, Registry, TextEncoder};
 
 use super::handlers::blocking;
@@ -60,8 +61,13 @@ pub async fn metrics<S: Store>(api: web::Data<Api<S>>) -> Result<HttpResponse, P
     families.extend(
         kpis.registry.gather().into_iter().filter(|family| !family.get_metric().is_empty()),
     );
+    exposition(&families)
+}
+
+/// Metrics in Prometheus's text format.
+pub fn exposition(families: &[MetricFamily]) -> Result<HttpResponse, Problem> {
     let mut text = Vec::new();
-    TextEncoder::new().encode(&families, &mut text).map_err(|_| Problem::Internal)?;
+    TextEncoder::new().encode(families, &mut text).map_err(|_| Problem::Internal)?;
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
 }
 

@@ -1,8 +1,8 @@
 //! The live answer: windows from the hours' counters, exact to the hour at the far end and to the
 //! instant at the near one.
 //!
-//! The counters know no present. What is dated after now is found through the index of what is dated ahead
-//! and taken back: the document's bookings are taken out and those of what exists by now put in.
+//! The counters know no present. What is dated after now is found through the index of what is dated
+//! ahead and taken back: the document's bookings are taken out and those of what exists by now put in.
 
 use common::customer::CustomerKey;
 use common::store::StoreError;
@@ -89,7 +89,8 @@ impl HourSums {
     }
 }
 
-/// The live answer of a shop at [`ShopDoc::present`](crate::fold::shop::ShopDoc::present). `lifespan` gives the observed lifespan, which reads every customer.
+/// The live answer of a shop at [`ShopDoc::present`](crate::fold::shop::ShopDoc::present). `lifespan`
+/// gives the observed lifespan, which reads every customer.
 pub fn answer(
     reader: &ShopReader<'_>,
     sums: &HourSums,

@@ -11,10 +11,10 @@ use actix_web::middleware::from_fn;
 use actix_web::rt;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
-use aggregator::api::{Problem, guard};
+use aggregator::api::{Problem, exposition, guard, livez};
 use common::config::{Config, PseudonymKey, Secret};
 use common::customer::Pseudonymizer;
-use prometheus::{Encoder as _, Registry, TextEncoder};
+use prometheus::Registry;
 use serde_json::json;
 
 use super::listeners::{Answering, Listeners};
@@ -86,11 +86,6 @@ fn routes(config: &mut ServiceConfig, admin: Admin) {
         );
 }
 
-/// The process answers.
-async fn livez() -> impl Responder {
-    HttpResponse::Ok().json(json!({ "live": true }))
-}
-
 /// Kafka answers. Without it every webhook is refused, so no more should be sent here.
 async fn readyz(admin: Data<Admin>) -> impl Responder {
     let log = admin.log.clone();
@@ -103,8 +98,5 @@ async fn readyz(admin: Data<Admin>) -> impl Responder {
 }
 
 async fn metrics(admin: Data<Admin>) -> Result<HttpResponse, Problem> {
-    let mut text = Vec::new();
-    let families = admin.registry.gather();
-    TextEncoder::new().encode(&families, &mut text).map_err(|_| Problem::Internal)?;
-    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
+    exposition(&admin.registry.gather())
 }

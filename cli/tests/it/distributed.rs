@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::kill::numbered;
-use crate::simulate::assert_equals_truth;
-use crate::support::{Delivery, Home, Kafka, Redis, SECRET, Server, wait_until};
+use crate::simulate::{assert_equals_truth, simulate};
+use crate::support::{Delivery, Home, Kafka, Redis, Server, wait_until};
 
 /// Shared by all processes of the shape, and by the `serve` that they are compared with.
 const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -44,31 +44,6 @@ impl Shape {
     }
 }
 
-/// Sends two simulated shops and writes down what must result.
-fn simulate(home: &Home, server: &Server, seed: &str) -> Value {
-    let file = home.path(&format!("truth-{seed}.json"));
-    let url = format!("{}/webhooks/shopify", server.public);
-    home.stdout(&[
-        "simulate",
-        "--url",
-        &url,
-        "--secret",
-        SECRET,
-        "--shops",
-        "2",
-        "--orders",
-        "150",
-        "--seed",
-        seed,
-        "--faults",
-        "dup,reorder,late,retry",
-        "--truth",
-        file.to_str().expect("text"),
-    ]);
-    let truth = std::fs::read_to_string(file).expect("the truth");
-    serde_json::from_str(&truth).expect("json")
-}
-
 /// Orders of some shops, most of them twice and none in order.
 fn mixed() -> Vec<Delivery> {
     let numbers = (0..400u64).map(|number| number * 7919 % 300);
@@ -96,7 +71,7 @@ fn the_figures_are_those_of_one_process() {
     folds[0].settle();
     assert_eq!(digest(&folds[2]), alone(&deliveries), "distributed differs from embedded");
 
-    let truth = simulate(&shape.home, &ingests[0], "20");
+    let truth = simulate(&shape.home, &ingests[0], "150", "20");
     folds[0].settle();
     for fold in &folds {
         assert_equals_truth(fold, &truth);
@@ -105,7 +80,7 @@ fn the_figures_are_those_of_one_process() {
     // One fold is killed: the others take over its partitions and go on.
     folds[0].kill_now();
     folds.remove(0);
-    let truth = simulate(&shape.home, &ingests[1], "21");
+    let truth = simulate(&shape.home, &ingests[1], "150", "21");
     folds[0].settle();
     assert_equals_truth(&folds[1], &truth);
 

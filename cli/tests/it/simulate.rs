@@ -42,11 +42,9 @@ fn assert_same(key: &str, found: &Value, truth: &Value) {
     }
 }
 
-#[test]
-fn every_figure_equals_the_books() {
-    let home = Home::new();
-    let server = home.serve();
-    let file = home.path("truth.json");
+/// Sends two simulated shops with everything that goes wrong on the way; the truth that must result.
+pub fn simulate(home: &Home, server: &Server, orders: &str, seed: &str) -> Value {
+    let file = home.path(&format!("truth-{seed}.json"));
     let url = format!("{}/webhooks/shopify", server.public);
     home.stdout(&[
         "simulate",
@@ -57,17 +55,24 @@ fn every_figure_equals_the_books() {
         "--shops",
         "2",
         "--orders",
-        "300",
+        orders,
         "--seed",
-        "20",
+        seed,
         "--faults",
         "dup,reorder,late,retry",
         "--truth",
         file.to_str().expect("text"),
     ]);
-    server.settle();
     let truth = std::fs::read_to_string(file).expect("the truth");
-    let truth: Value = serde_json::from_str(&truth).expect("json");
+    serde_json::from_str(&truth).expect("json")
+}
+
+#[test]
+fn every_figure_equals_the_books() {
+    let home = Home::new();
+    let server = home.serve();
+    let truth = simulate(&home, &server, "300", "20");
+    server.settle();
     assert!(truth["acked"].as_u64().is_some_and(|acked| acked > 600), "{}", truth["acked"]);
     for nothing in ["refused", "unknown"] {
         assert_eq!(truth[nothing], serde_json::json!([]), "{nothing}");
