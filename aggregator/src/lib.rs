@@ -1,6 +1,7 @@
 //! Tallyhook's aggregator: folds events into exact rolling KPIs and shows them.
 
 pub mod api;
+pub mod batch;
 pub mod feed;
 pub mod fold;
 pub mod kafka;

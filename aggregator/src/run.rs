@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use common::event::Event;
-use common::log::{BatchLimit, Item, Log, ReadError};
+use common::log::{BatchLimit, Log, ReadError};
 use common::store::{Store, StoreError};
 use thiserror::Error;
 
+use crate::batch::{self, Part, PartError};
 use crate::feed::{Fed, Feed, Whole};
 use crate::fold::shop::ShopSettings;
 use crate::fold::{Folded, Folder, Report};
@@ -26,6 +26,8 @@ const PERSIST_EVERY: Duration = Duration::from_secs(1);
 /// The first wait before a failed fold is tried again, and the longest.
 const RETRY_FIRST: Duration = Duration::from_millis(200);
 const RETRY_MOST: Duration = Duration::from_secs(5);
+/// The most partitions that are folded at the same time: beyond, whoever asks would wait for a core.
+const MOST_THREADS: usize = 4;
 /// How far behind a start may be without calling it a replay.
 const REPLAY_EVENTS: u64 = 1_000;
 
@@ -194,6 +196,8 @@ struct Folding<S, F> {
     store: Arc<S>,
     settings: Arc<ShopSettings>,
     folder: Folder<S>,
+    // Partitions that are folded at the same time.
+    threads: usize,
     telling: Telling,
     // Positions up to which counters of what was first seen leave out what is replayed.
     replayed: Vec<u64>,
@@ -204,7 +208,9 @@ struct Folding<S, F> {
 impl<S: Store, F: Feed> Folding<S, F> {
     fn new(feed: F, store: Arc<S>, settings: Arc<ShopSettings>, telling: Telling) -> Self {
         let folder = Folder::new(store.clone(), settings.clone());
-        Self { feed, store, settings, folder, telling, replayed: Vec::new(), refused: Vec::new() }
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+        let (replayed, refused) = (Vec::new(), Vec::new());
+        Self { feed, store, settings, folder, threads, telling, replayed, refused }
     }
 
     /// Begins again from what the store holds.
@@ -346,22 +352,19 @@ impl<S: Store, F: Feed> Folding<S, F> {
             }
         };
         let count = items.len() as u64;
-        let mut by_partition: std::collections::BTreeMap<u16, Vec<Option<Event>>> =
-            std::collections::BTreeMap::new();
-        for item in items {
-            let (partition, offset) = (item.partition(), item.offset());
-            let events = by_partition.entry(partition).or_default();
-            let base = self.telling.progress.position(partition);
-            // A gap in the offsets is what damage left of records; each still takes its position.
-            let expected = base + events.len() as u64;
-            events.extend((expected..offset).map(|_| None));
-            events.push(self.decode(item)?);
+        let parts = batch::by_partition(items).into_iter().map(|(partition, items)| Part {
+            fold: self.folder.take(partition),
+            base: self.telling.progress.position(partition),
+            items,
+        });
+        let mut failed = Ok(());
+        for done in batch::fold(parts.collect(), self.threads, &self.telling.progress) {
+            let partition = done.fold.partition();
+            self.folder.put_back(done.fold);
+            let told = self.folded(partition, done.span, done.took, done.folded);
+            failed = failed.and(told);
         }
-        for (partition, events) in by_partition {
-            let base = self.telling.progress.position(partition);
-            self.fold(partition, base, events)?;
-        }
-        Ok(count)
+        failed.map(|()| count)
     }
 
     /// Records of this fold's partitions that it has not folded yet.
@@ -375,51 +378,30 @@ impl<S: Store, F: Feed> Folding<S, F> {
         behind.sum()
     }
 
-    fn decode(&self, item: Item) -> Result<Option<Event>, FoldError> {
-        let record = match item {
-            Item::Record(record) => record,
-            Item::Quarantined(lost) => {
-                tracing::error!(?lost, "a damaged record of the log is passed over");
-                self.telling.progress.pass_over();
-                return Ok(None);
-            }
-        };
-        match Event::decode(&record.payload) {
-            Ok(event) => Ok(Some(event)),
-            Err(source @ common::event::BadEvent::Schema { .. }) => {
-                let (partition, offset) = (record.partition, record.offset);
-                Err(FoldError::Newer { partition, offset, source })
-            }
-            Err(common::event::BadEvent::Syntax(error)) => {
-                let (partition, offset) = (record.partition, record.offset);
-                tracing::error!(partition, offset, %error, "a record that is no event is passed over");
-                self.telling.progress.pass_over();
-                Ok(None)
-            }
-        }
-    }
-
-    fn fold(
+    /// Tells what became of a partition's part of a batch.
+    fn folded(
         &mut self,
         partition: u16,
-        base: u64,
-        events: Vec<Option<Event>>,
+        span: (u64, u64),
+        took: Duration,
+        folded: Result<Folded, PartError>,
     ) -> Result<(), FoldError> {
-        let end = base + events.len() as u64;
-        let begun = Instant::now();
-        match self.folder.fold(partition, base, events) {
+        match folded {
             Ok(Folded::Done(report)) => {
-                self.telling.metrics.committed(begun.elapsed());
-                self.tell(partition, (base, end), &report);
+                self.telling.metrics.committed(took);
+                self.tell(partition, span, &report);
                 Ok(())
             }
             Ok(Folded::Conflict { stored }) => {
                 self.telling.metrics.conflicted();
                 self.begin_elsewhere(partition, stored)
             }
-            Err(error) => {
+            Err(PartError::Store(error)) => {
                 self.telling.metrics.failed();
                 Err(error.into())
+            }
+            Err(PartError::Newer { partition, offset, source }) => {
+                Err(FoldError::Newer { partition, offset, source })
             }
         }
     }

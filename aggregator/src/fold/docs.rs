@@ -46,6 +46,25 @@ impl<T: Serialize + DeserializeOwned> Docs<T> {
         load(key, source)
     }
 
+    /// Whether a document, or that there is none, is in hand.
+    #[must_use]
+    pub fn holds(&self, key: &[u8]) -> bool {
+        self.slots.contains_key(key)
+    }
+
+    /// Whether a document is in hand.
+    #[must_use]
+    pub fn has(&self, key: &[u8]) -> bool {
+        self.slots.get(key).is_some_and(|slot| slot.doc.is_some())
+    }
+
+    /// Takes in what the store has under a key.
+    pub fn loaded(&mut self, key: Vec<u8>, bytes: Option<&[u8]>) -> Result<(), StoreError> {
+        let doc = bytes.map(|bytes| decode(&key, bytes)).transpose()?;
+        self.slots.insert(key, Slot { doc, dirty: false });
+        Ok(())
+    }
+
     /// Looks at a document.
     pub fn peek(&mut self, key: &[u8], source: Source<'_>) -> Result<Option<&T>, StoreError> {
         if !self.slots.contains_key(key) {

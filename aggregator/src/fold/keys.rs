@@ -9,7 +9,7 @@ use common::store::prefix_end;
 use common::time::Timestamp;
 
 /// What a key holds. The byte is part of the layout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Kind {
     /// A customer class, or an alias of one.

@@ -16,6 +16,7 @@ pub mod hours;
 pub mod keys;
 pub mod list;
 pub mod order;
+mod prefetch;
 mod redact;
 pub mod report;
 mod retention;
@@ -26,7 +27,7 @@ pub mod shop;
 mod work;
 pub mod young;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use common::event::{Body, Event};
@@ -55,6 +56,14 @@ pub struct Folder<S> {
     store: Arc<S>,
     settings: Arc<ShopSettings>,
     caches: BTreeMap<u16, Caches>,
+}
+
+/// The fold of one partition, with the documents that it has in hand.
+pub struct PartitionFold<S> {
+    store: Arc<S>,
+    settings: Arc<ShopSettings>,
+    partition: u16,
+    caches: Caches,
 }
 
 /// What became of a batch.
@@ -90,15 +99,46 @@ impl<S: Store> Folder<S> {
         self.caches.remove(&partition);
     }
 
-    /// Folds `events`, which stand at positions from `base`, and moves the partition to `end`.
-    ///
-    /// `None` stands for a record that cannot be read: it is passed over and takes its position.
+    /// Hands out a partition, to be folded beside others; it comes back with [`Folder::put_back`].
+    pub fn take(&mut self, partition: u16) -> PartitionFold<S> {
+        let caches = self.caches.remove(&partition).unwrap_or_default();
+        let (store, settings) = (self.store.clone(), self.settings.clone());
+        PartitionFold { store, settings, partition, caches }
+    }
+
+    /// Takes a partition back. What is in hand of all of them together stays within its limit.
+    pub fn put_back(&mut self, fold: PartitionFold<S>) {
+        self.caches.insert(fold.partition, fold.caches);
+        if self.caches.values().map(Caches::len).sum::<usize>() > KEPT {
+            self.caches.clear();
+        }
+    }
+
+    /// Folds a batch of one partition.
     pub fn fold(
         &mut self,
         partition: u16,
         base: u64,
         events: Vec<Option<Event>>,
     ) -> Result<Folded, StoreError> {
+        let mut fold = self.take(partition);
+        let folded = fold.fold(base, events);
+        self.put_back(fold);
+        folded
+    }
+}
+
+impl<S: Store> PartitionFold<S> {
+    /// The partition.
+    #[must_use]
+    pub const fn partition(&self) -> u16 {
+        self.partition
+    }
+
+    /// Folds `events`, which stand at positions from `base`, and moves the partition to `end`.
+    ///
+    /// `None` stands for a record that cannot be read: it is passed over and takes its position.
+    pub fn fold(&mut self, base: u64, events: Vec<Option<Event>>) -> Result<Folded, StoreError> {
         let mut report = Report::default();
         let mut base = base;
         let mut batch = Vec::with_capacity(events.len());
@@ -111,12 +151,12 @@ impl<S: Store> Folder<S> {
                 // A redaction rewrites its shop and stands in a commit of its own.
                 let last = batch.pop();
                 let before = base + length - 1;
-                match self.commit(partition, base, before, batch, &mut report)? {
+                match self.commit(base, before, batch, &mut report)? {
                     Committed::Conflict { stored } => return Ok(Folded::Conflict { stored }),
                     Committed::Done | Committed::Already => {}
                 }
                 if let Some(event) = last {
-                    let committed = self.redact(partition, before, &event, until, &mut report)?;
+                    let committed = self.redact(before, &event, until, &mut report)?;
                     if let Committed::Conflict { stored } = committed {
                         return Ok(Folded::Conflict { stored });
                     }
@@ -124,7 +164,7 @@ impl<S: Store> Folder<S> {
                 (base, batch, length) = (before + 1, Vec::new(), 0);
             }
         }
-        match self.commit(partition, base, base + length, batch, &mut report)? {
+        match self.commit(base, base + length, batch, &mut report)? {
             Committed::Conflict { stored } => Ok(Folded::Conflict { stored }),
             Committed::Done | Committed::Already => Ok(Folded::Done(report)),
         }
@@ -132,7 +172,6 @@ impl<S: Store> Folder<S> {
 
     fn commit(
         &mut self,
-        partition: u16,
         base: u64,
         end: u64,
         events: Vec<Event>,
@@ -142,13 +181,14 @@ impl<S: Store> Folder<S> {
             return Ok(Committed::Done);
         }
         let snapshot = self.store.snapshot()?;
-        let source = Source { snapshot: &*snapshot, partition, blank: false };
+        let source = Source { snapshot: &*snapshot, partition: self.partition, blank: false };
         let mut by_shop: BTreeMap<ShopDomain, Vec<Event>> = BTreeMap::new();
         for event in events {
             by_shop.entry(event.shop.clone()).or_default().push(event);
         }
         let mut writes = Vec::new();
-        let caches = self.caches.entry(partition).or_default();
+        let caches = &mut self.caches;
+        prefetch::load(&by_shop, caches, source)?;
         for (shop, events) in by_shop {
             let mut work = begin(&shop, &self.settings, caches, source)?;
             for event in events {
@@ -156,21 +196,20 @@ impl<S: Store> Folder<S> {
             }
             finish(work, &mut writes, report)?;
         }
-        self.write(partition, base, end, writes)
+        self.write(base, end, writes)
     }
 
     fn redact(
         &mut self,
-        partition: u16,
         base: u64,
         event: &Event,
         until: Timestamp,
         report: &mut Report,
     ) -> Result<Committed, StoreError> {
         let snapshot = self.store.snapshot()?;
-        let source = Source { snapshot: &*snapshot, partition, blank: false };
+        let source = Source { snapshot: &*snapshot, partition: self.partition, blank: false };
         let mut writes = Vec::new();
-        let caches = self.caches.entry(partition).or_default();
+        let caches = &mut self.caches;
         let mut work = begin(&event.shop, &self.settings, caches, source)?;
         let known = work.doc.redacted.is_some_and(|known| until <= known);
         let mut applied = Applied {
@@ -205,12 +244,11 @@ impl<S: Store> Folder<S> {
             applied.seen = Seen::default();
         }
         report.applied.push(applied);
-        self.write(partition, base, base + 1, writes)
+        self.write(base, base + 1, writes)
     }
 
     fn write(
         &mut self,
-        partition: u16,
         base: u64,
         end: u64,
         mut writes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
@@ -219,17 +257,11 @@ impl<S: Store> Folder<S> {
         writes.reverse();
         writes.sort_by(|a, b| a.0.cmp(&b.0));
         writes.dedup_by(|later, earlier| later.0 == earlier.0);
-        let committed = self.store.commit(Commit { partition, base, end, writes });
-        match committed {
-            Ok(Committed::Done) => {
-                if self.caches.values().map(Caches::len).sum::<usize>() > KEPT {
-                    self.caches.clear();
-                }
-            }
+        let commit = Commit { partition: self.partition, base, end, writes };
+        let committed = self.store.commit(commit);
+        if !matches!(committed, Ok(Committed::Done)) {
             // What is in hand no longer is what the store holds.
-            Ok(Committed::Already | Committed::Conflict { .. }) | Err(_) => {
-                self.caches.remove(&partition);
-            }
+            self.caches = Caches::default();
         }
         committed
     }
@@ -293,6 +325,14 @@ fn finish(
     let changed = counted.hours.iter().filter(|hour| !hour.1.is_empty());
     let mut hours: Vec<(i64, &Sums)> = changed.map(|(hour, sums)| (*hour, sums)).collect();
     hours.sort_unstable_by_key(|entry| entry.0);
+    let buckets = hours.iter().map(|(hour, _)| (Kind::Hours, day_of(*hour)));
+    let days = counted.days.iter().filter(|day| !day.1.is_empty());
+    let buckets = buckets.chain(days.map(|(day, _)| (Kind::Day, *day)));
+    let buckets: BTreeSet<_> =
+        buckets.map(|(kind, number)| (kind, work.keys.bucket(kind, number))).collect();
+    let missing = buckets.into_iter().filter(|(kind, key)| !work.caches.holds(*kind, key));
+    let missing: Vec<_> = missing.collect();
+    work.caches.load(missing, work.source)?;
     for hours in hours.chunk_by(|one, next| day_of(one.0) == day_of(next.0)) {
         let Some((hour, _)) = hours.first() else { continue };
         let key = work.keys.bucket(Kind::Hours, day_of(*hour));

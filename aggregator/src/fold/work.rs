@@ -290,6 +290,56 @@ impl Chunks for ChunkDocs<'_> {
 }
 
 impl Caches {
+    /// Whether it is known what the store has under a key.
+    pub(super) fn holds(&self, kind: Kind, key: &[u8]) -> bool {
+        match kind {
+            Kind::Order => self.orders.holds(key),
+            Kind::Customer => self.customers.holds(key),
+            Kind::Chunk => self.chunks.holds(key),
+            Kind::Checkout => self.checkouts.holds(key),
+            Kind::Return => self.returns.holds(key),
+            Kind::Shop => self.shops.holds(key),
+            Kind::Hours => self.hours.holds(key),
+            Kind::Day => self.days.holds(key),
+            // Written and scanned, never in hand.
+            Kind::Young | Kind::Ahead => true,
+        }
+    }
+
+    /// Whether an order's document is in hand.
+    pub(super) fn knows_order(&self, key: &[u8]) -> bool {
+        self.orders.has(key)
+    }
+
+    /// Loads documents that are not in hand.
+    pub(super) fn load(
+        &mut self,
+        wanted: impl IntoIterator<Item = (Kind, Vec<u8>)>,
+        source: Source<'_>,
+    ) -> Result<(), StoreError> {
+        let wanted: Vec<(Kind, Vec<u8>)> = wanted.into_iter().collect();
+        if wanted.is_empty() || source.blank {
+            return Ok(());
+        }
+        let keys: Vec<&[u8]> = wanted.iter().map(|(_, key)| key.as_slice()).collect();
+        let found = source.snapshot.get_many(source.partition, &keys)?;
+        for ((kind, key), bytes) in wanted.into_iter().zip(found) {
+            let bytes = bytes.as_deref();
+            match kind {
+                Kind::Order => self.orders.loaded(key, bytes)?,
+                Kind::Customer => self.customers.loaded(key, bytes)?,
+                Kind::Chunk => self.chunks.loaded(key, bytes)?,
+                Kind::Checkout => self.checkouts.loaded(key, bytes)?,
+                Kind::Return => self.returns.loaded(key, bytes)?,
+                Kind::Shop => self.shops.loaded(key, bytes)?,
+                Kind::Hours => self.hours.loaded(key, bytes)?,
+                Kind::Day => self.days.loaded(key, bytes)?,
+                Kind::Young | Kind::Ahead => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Adds what changed to `writes`.
     pub(super) fn flush(
         &mut self,
