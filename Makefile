@@ -28,7 +28,7 @@ lint: setup ## checks formatting, lints, licences and the boundaries of the crat
 	cargo fetch --locked
 	cargo deny --offline --locked check --hide-inclusion-graph -A unused-wrapper bans licenses sources
 
-bench: toolchain ## measures; docs/PERFORMANCE.md says what and how
+bench: setup ## measures; docs/PERFORMANCE.md says what and how
 	cargo bench --locked -p tallyhook --bench throughput
 
 soak: setup ## kills the program again and again under load (KILL_ROUNDS=1000)

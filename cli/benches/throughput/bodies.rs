@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 /// The secret of every request.
 pub const SECRET: &str = "the secret of the benchmark";
-/// The shop that the requests come from.
-const SHOP: &str = "bench.myshopify.com";
+/// The shops that the requests come from: enough for every partition to be written to.
+const SHOPS: u64 = 1_000;
 /// The platform's example of `orders/create`.
 const ORDER: &str = include_str!("../../../common/testdata/fixtures/shopify/orders_create__3.json");
 /// The number after which ids are counted, as long as real ones.
@@ -72,6 +72,8 @@ impl Size {
 pub struct Pool {
     /// Head and body of each.
     pub requests: Vec<Vec<u8>>,
+    /// The bodies alone, with their shops.
+    pub bodies: Vec<(String, Vec<u8>)>,
     /// Bytes of one body.
     pub body_bytes: usize,
 }
@@ -86,19 +88,19 @@ pub fn pool(size: Size, count: usize) -> anyhow::Result<Pool> {
     // The example is a cancelled test order; a test order counts nowhere.
     order.insert("test".to_owned(), json!(false));
     order.insert("cancelled_at".to_owned(), Value::Null);
-    let mut body_bytes = 0;
-    let requests = (FIRST_ID..).take(count).map(|id| {
+    let mut pool = Pool { requests: Vec::new(), bodies: Vec::new(), body_bytes: 0 };
+    for id in (FIRST_ID..).take(count) {
         order.insert("id".to_owned(), json!(id));
         order.insert("admin_graphql_api_id".to_owned(), json!(format!("gid://shopify/Order/{id}")));
         if let Some(customer) = order.get_mut("customer").and_then(Value::as_object_mut) {
             customer.insert("id".to_owned(), json!(id / 3));
         }
         let body = serde_json::to_vec(&order)?;
-        body_bytes = body.len();
-        Ok(request(id, &body))
-    });
-    let requests = requests.collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(Pool { requests, body_bytes })
+        pool.body_bytes = body.len();
+        pool.requests.push(request(id, &body));
+        pool.bodies.push((shop(id), body));
+    }
+    Ok(pool)
 }
 
 fn small(order: &Map<String, Value>) -> Map<String, Value> {
@@ -121,9 +123,15 @@ fn small(order: &Map<String, Value>) -> Map<String, Value> {
     small
 }
 
+/// The shop of an order.
+pub fn shop(order: u64) -> String {
+    format!("bench-{}.myshopify.com", order % SHOPS)
+}
+
 /// The request of a delivery, with the headers that the platform sends.
 fn request(id: u64, body: &[u8]) -> Vec<u8> {
     let signature = sign_shopify(SECRET.as_bytes(), body);
+    let shop = shop(id);
     let head = format!(
         "POST /webhooks/shopify HTTP/1.1\r\n\
          Host: 127.0.0.1\r\n\
@@ -132,7 +140,7 @@ fn request(id: u64, body: &[u8]) -> Vec<u8> {
          Content-Type: application/json\r\n\
          Content-Length: {}\r\n\
          X-Shopify-Topic: orders/create\r\n\
-         X-Shopify-Shop-Domain: {SHOP}\r\n\
+         X-Shopify-Shop-Domain: {shop}\r\n\
          X-Shopify-Api-Version: 2026-01\r\n\
          X-Shopify-Hmac-Sha256: {signature}\r\n\
          X-Shopify-Webhook-Id: b54557e4-bdd9-4b37-8a5f-{id:012x}\r\n\

@@ -21,7 +21,7 @@ use common::log::file::{FileLog, FileLogOptions};
 use ingest::dead_letter::DeadLetterDir;
 use ingest::metrics::IngestMetrics;
 use ingest::notes::NoteRules;
-use ingest::receiver::{Limits, Ports, Receiver, Source, configure};
+use ingest::receiver::{EventLog, Limits, Ports, Receiver, Source, configure};
 use ingest::verify::Verifier;
 use prometheus::Registry;
 
@@ -44,7 +44,7 @@ pub fn measure(
 ) -> anyhow::Result<()> {
     let home = directory.join("doors");
     let log = FileLog::open(&home.join("log"), FileLogOptions::new(PARTITIONS))?;
-    let durable = Door::open(durable(&log, &home)?)?;
+    let durable = Door::open(receiver(Arc::new(log.clone()), &home)?)?;
     let bare = Door::open(bare()?)?;
     for size in [Size::Small, Size::Large] {
         let pool = Arc::new(bodies::pool(size, scale.bodies)?);
@@ -78,8 +78,8 @@ fn rounds(
     let length = Duration::from_millis(scale.round_ms);
     let mut both = (Vec::new(), Vec::new());
     for _ in 0..scale.rounds {
-        both.0.push(round(bare.address, pool, warm_up, length)?);
-        both.1.push(round(durable.address, pool, warm_up, length)?);
+        both.0.push(round(bare.address, pool, CONNECTIONS, warm_up, length)?);
+        both.1.push(round(durable.address, pool, CONNECTIONS, warm_up, length)?);
     }
     Ok(both)
 }
@@ -102,13 +102,14 @@ fn report(bare: &[Round], durable: &[Round], synced: Option<Duration>, table: &m
     }
 }
 
-type Configure = Arc<dyn Fn(&mut ServiceConfig) + Send + Sync>;
+/// Adds routes to a listener.
+pub type Configure = Arc<dyn Fn(&mut ServiceConfig) + Send + Sync>;
 
-/// The receiver as `serve` has it.
-fn durable(log: &FileLog, home: &Path) -> anyhow::Result<Configure> {
+/// The receiver as the program has it, in front of `log`.
+pub fn receiver(log: Arc<dyn EventLog>, home: &Path) -> anyhow::Result<Configure> {
     let letters = DeadLetterDir::open(&home.join("dead-letters"), KEY, DEAD_LETTER_LIMIT_BYTES)?;
     let ports = Ports {
-        log: Arc::new(log.clone()),
+        log,
         dead_letters: Arc::new(letters),
         clock: Arc::new(SystemClock),
         metrics: IngestMetrics::register(&Registry::new())?,
@@ -129,9 +130,8 @@ fn durable(log: &FileLog, home: &Path) -> anyhow::Result<Configure> {
 }
 
 /// The least that a receiver can do: the body, its signature, 200.
-fn bare() -> anyhow::Result<Configure> {
-    let secrets = [Secret::literal(SECRET).context("the secret is empty")?];
-    let verifier = web::Data::new(Verifier::new(Platform::Shopify, &secrets)?);
+pub fn bare() -> anyhow::Result<Configure> {
+    let verifier = web::Data::new(verifier()?);
     Ok(Arc::new(move |config| {
         config
             .app_data(verifier.clone())
@@ -140,27 +140,41 @@ fn bare() -> anyhow::Result<Configure> {
     }))
 }
 
+/// Checks the signatures of the requests here.
+pub fn verifier() -> anyhow::Result<Verifier> {
+    let secrets = [Secret::literal(SECRET).context("the secret is empty")?];
+    Ok(Verifier::new(Platform::Shopify, &secrets)?)
+}
+
 async fn only_verify(
     verifier: web::Data<Verifier>,
     request: HttpRequest,
     body: Bytes,
 ) -> HttpResponse {
-    let find = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-    match verifier.verify(&find, &body, SystemClock.now()) {
-        Ok(_) => HttpResponse::Ok().finish(),
-        Err(_) => HttpResponse::Unauthorized().finish(),
+    if verified(&verifier, &request, &body) {
+        HttpResponse::Ok().finish()
+    } else {
+        HttpResponse::Unauthorized().finish()
     }
 }
 
+/// Whether a request is signed.
+pub fn verified(verifier: &Verifier, request: &HttpRequest, body: &[u8]) -> bool {
+    let find = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    verifier.verify(&find, body, SystemClock.now()).is_ok()
+}
+
 /// A listener on loopback.
-struct Door {
-    address: SocketAddr,
+pub struct Door {
+    /// Where it listens.
+    pub address: SocketAddr,
     handle: ServerHandle,
     thread: JoinHandle<std::io::Result<()>>,
 }
 
 impl Door {
-    fn open(configure: Configure) -> anyhow::Result<Self> {
+    /// Starts to listen on a port of the system's choice.
+    pub fn open(configure: Configure) -> anyhow::Result<Self> {
         let (tell, told) = mpsc::channel();
         let thread = std::thread::Builder::new().name("door".to_owned()).spawn(move || {
             actix_web::rt::System::new().block_on(async move {
@@ -181,7 +195,8 @@ impl Door {
         Ok(Self { address, handle, thread })
     }
 
-    fn close(self) -> anyhow::Result<()> {
+    /// Ends it, whatever is under way.
+    pub fn close(self) -> anyhow::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(self.handle.stop(false));
         self.thread.join().map_err(|_| anyhow::anyhow!("the server panicked"))??;

@@ -17,7 +17,7 @@ use super::bodies::Pool;
 use super::process::processor_seconds;
 use super::table::{count, quantile};
 
-/// How many connections there are.
+/// How many connections there are where nothing else is said.
 pub const CONNECTIONS: usize = 64;
 /// The longest answer that is looked for; answers here have no body.
 const ANSWER_BYTES: usize = 2048;
@@ -39,6 +39,7 @@ pub struct Round {
 pub fn round(
     address: SocketAddr,
     pool: &Arc<Pool>,
+    connections: usize,
     warm_up: Duration,
     length: Duration,
 ) -> anyhow::Result<Round> {
@@ -47,16 +48,16 @@ pub fn round(
         let begin = Instant::now() + warm_up;
         let until = begin + length;
         let next = Arc::new(AtomicUsize::new(0));
-        let mut connections = JoinSet::new();
-        for _ in 0..CONNECTIONS {
-            connections.spawn(connection(address, pool.clone(), next.clone(), begin, until));
+        let mut all = JoinSet::new();
+        for _ in 0..connections {
+            all.spawn(connection(address, pool.clone(), next.clone(), begin, until));
         }
         tokio::time::sleep_until(begin.into()).await;
         let processor = processor_seconds()?;
         tokio::time::sleep_until(until.into()).await;
         let processor = processor_seconds()? - processor;
         let mut times = Vec::new();
-        while let Some(done) = connections.join_next().await {
+        while let Some(done) = all.join_next().await {
             times.append(&mut done.context("a connection's task failed")??);
         }
         times.sort();

@@ -12,8 +12,13 @@ mod fold;
 mod history;
 mod life;
 mod load;
+mod memory;
+mod peers;
 mod process;
 mod questions;
+mod services;
+mod shared_doors;
+mod shared_fold;
 mod state;
 mod table;
 
@@ -40,7 +45,11 @@ struct Arguments {
     /// Orders of the one shop that questions are asked about.
     #[arg(long, env = "TALLYHOOK_BENCH_ORDERS")]
     orders: Option<u64>,
-    /// Only parts whose name starts so: disk, doors, fold, questions.
+    /// Orders in the history that is folded from Kafka into Redis.
+    #[arg(long, env = "TALLYHOOK_BENCH_SHARED_ORDERS")]
+    shared_orders: Option<u64>,
+    /// Only parts whose name starts so: disk, doors, fold, questions, shared-doors,
+    /// shared-fold.
     #[arg(long)]
     only: Option<String>,
     /// What `cargo bench` passes to every benchmark.
@@ -57,6 +66,12 @@ enum Part {
     #[command(hide = true)]
     Fold {
         /// Holds the log.
+        directory: PathBuf,
+    },
+    /// Folds a topic of Kafka into an empty Redis.
+    #[command(hide = true)]
+    SharedFold {
+        /// Holds the task.
         directory: PathBuf,
     },
     /// Opens a state and asks.
@@ -85,12 +100,15 @@ struct Scale {
     warm_up_ms: u64,
     fold_orders: u64,
     orders: u64,
+    shared_orders: u64,
+    shared_rounds: usize,
 }
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     match &arguments.part {
         Some(Part::Fold { directory }) => process::answer(&fold::measure(directory)?),
+        Some(Part::SharedFold { directory }) => process::answer(&shared_fold::measure(directory)?),
         Some(Part::Questions { directory }) => process::answer(&questions::measure(directory)?),
         Some(Part::Write { directory, orders }) => {
             process::answer(&fold::write(directory, *orders)?)
@@ -113,6 +131,12 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     if wanted("fold") {
         fold::report(directory.path(), scale.fold_orders, &mut table)?;
+    }
+    if wanted("shared-doors") {
+        shared_doors::measure(directory.path(), scale, &mut table)?;
+    }
+    if wanted("shared-fold") {
+        shared_fold::report(directory.path(), scale, &mut table)?;
     }
     if wanted("questions") {
         questions::report(directory.path(), scale, &mut table)?;
@@ -140,6 +164,8 @@ impl Scale {
                 warm_up_ms: 100,
                 fold_orders: 2_000,
                 orders: 5_000,
+                shared_orders: 2_000,
+                shared_rounds: 1,
             }
         } else {
             Self {
@@ -150,10 +176,13 @@ impl Scale {
                 warm_up_ms: 500,
                 fold_orders: 100_000,
                 orders: 1_000_000,
+                shared_orders: 100_000,
+                shared_rounds: 3,
             }
         };
         scale.fold_orders = arguments.fold_orders.unwrap_or(scale.fold_orders);
         scale.orders = arguments.orders.unwrap_or(scale.orders);
+        scale.shared_orders = arguments.shared_orders.unwrap_or(scale.shared_orders);
         scale
     }
 }

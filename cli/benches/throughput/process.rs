@@ -9,13 +9,19 @@ use serde::de::DeserializeOwned;
 
 /// The unit of processor time in `/proc`, the same on every Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
-/// Where user and system time stand in `/proc/self/stat`, counted after the name.
+/// Where user and system time stand in `/proc/PID/stat`, counted after the name.
 const USER_TIME: usize = 11;
 
 /// Seconds of processor time that this process has used, all threads together.
 pub fn processor_seconds() -> anyhow::Result<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat").context("cannot read /proc/self/stat")?;
-    let (_, fields) = stat.rsplit_once(") ").context("/proc/self/stat has no name")?;
+    processor_seconds_of(std::process::id())
+}
+
+/// The same of another process.
+pub fn processor_seconds_of(process: u32) -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"));
+    let stat = stat.context("cannot read /proc")?;
+    let (_, fields) = stat.rsplit_once(") ").context("/proc/PID/stat has no name")?;
     let times = fields.split_ascii_whitespace().skip(USER_TIME).take(2);
     let ticks: f64 = times.map_while(|ticks| ticks.parse::<f64>().ok()).sum();
     Ok(ticks / TICKS_PER_SECOND)
