@@ -158,6 +158,24 @@ impl Store for RedisStore {
         Ok(self.shared.reader(partition).at()?.position())
     }
 
+    /// One command; the client for a cluster asks each node for its own.
+    fn positions(&self, partitions: &[u16]) -> Result<Vec<u64>, StoreError> {
+        let mut command = redis::cmd("MGET");
+        for partition in partitions {
+            command.arg(Names::new(&self.shared.prefix, *partition).position());
+        }
+        if partitions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let links = &self.shared.links;
+        let answer: Vec<Option<Vec<u8>>> = from_redis_value(links.read(&command)?)
+            .map_err(|error: redis::ParsingError| links.failed(&error.into()))?;
+        let stands = partitions.iter().zip(answer).map(|(partition, stored)| {
+            Ok(self.shared.reader(*partition).parse(stored.as_deref())?.position())
+        });
+        stands.collect()
+    }
+
     fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
         let writes = commit.writes.iter().map(|(key, value)| (key.as_slice(), value.as_deref()));
         let writes: Writes<'_> = writes.collect();

@@ -121,7 +121,8 @@ impl Reader<'_> {
         StoreError::Engine { place, message: damaged.to_string() }
     }
 
-    fn parse(&self, stored: Option<&[u8]>) -> Result<At, StoreError> {
+    /// What stands at the partition's position.
+    pub fn parse(&self, stored: Option<&[u8]>) -> Result<At, StoreError> {
         At::parse(stored).ok_or_else(|| self.damaged(Damaged))
     }
 }

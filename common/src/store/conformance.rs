@@ -160,4 +160,6 @@ fn partitions_are_apart<S: Store>(store: &S) {
     assert_eq!(get(&*snapshot, 2, "a").as_deref(), Some("2"));
     assert_eq!(keys(&*snapshot, 1, b"", b"zz", 9), ["a"]);
     assert_eq!([position(store, 1), position(store, 2), position(store, 257)], [1, 4, 8]);
+    let together = store.positions(&[257, 3, 1, 2]);
+    assert_eq!(together.unwrap_or_else(|error| panic!("no positions: {error}")), [8, 0, 1, 4]);
 }

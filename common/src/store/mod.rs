@@ -154,6 +154,12 @@ pub trait Store: Send + Sync + 'static {
     /// The position that the partition's state stands for; 0 where nothing was committed.
     fn position(&self, partition: u16) -> Result<u64, StoreError>;
 
+    /// The positions of many partitions, in their order, each as it was at some instant of the call:
+    /// one round trip where the engine is far away.
+    fn positions(&self, partitions: &[u16]) -> Result<Vec<u64>, StoreError> {
+        partitions.iter().map(|partition| self.position(*partition)).collect()
+    }
+
     /// Writes a commit, all or nothing.
     fn commit(&self, commit: Commit) -> Result<Committed, StoreError>;
 
