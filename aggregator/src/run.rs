@@ -1,5 +1,6 @@
 //! The fold at work: reads the log on a thread of its own, folds batch by batch, then tells.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -178,7 +179,7 @@ pub fn fold_to_end<S: Store, F: Feed>(
     let mut work = Folding::new(feed, store, settings, telling);
     while !work.reached(&ends) {
         done(work.step(WAIT)?);
-        if let Some(refused) = work.refused.pop() {
+        if let Some((_, refused)) = work.refused.pop_first() {
             return Err(refused);
         }
     }
@@ -201,22 +202,36 @@ struct Folding<S, F> {
     telling: Telling,
     // Positions up to which counters of what was first seen leave out what is replayed.
     replayed: Vec<u64>,
-    // Partitions that are this fold's and cannot be read from where their state stands.
-    refused: Vec<FoldError>,
+    // What the feed has given and not taken back, whether or not it could be begun.
+    given: BTreeSet<u16>,
+    // What of it cannot be read from where its state stands.
+    refused: BTreeMap<u16, FoldError>,
 }
 
 impl<S: Store, F: Feed> Folding<S, F> {
     fn new(feed: F, store: Arc<S>, settings: Arc<ShopSettings>, telling: Telling) -> Self {
         let folder = Folder::new(store.clone(), settings.clone());
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
-        let (replayed, refused) = (Vec::new(), Vec::new());
-        Self { feed, store, settings, folder, threads, telling, replayed, refused }
+        Self {
+            feed,
+            store,
+            settings,
+            folder,
+            threads,
+            telling,
+            replayed: Vec::new(),
+            given: BTreeSet::new(),
+            refused: BTreeMap::new(),
+        }
     }
 
     /// Begins again from what the store holds.
     fn begin_again(&mut self) -> Result<(), FoldError> {
         self.folder = Folder::new(self.store.clone(), self.settings.clone());
-        self.begin(&self.telling.progress.owned())
+        // A refused partition stays so: by now another log may reach to where its state stands.
+        let given = self.given.iter().filter(|one| !self.refused.contains_key(one));
+        let given: Vec<u16> = given.copied().collect();
+        self.begin(&given)
     }
 
     /// Begins to read partitions from where their state stands. One whose state does not fit the log
@@ -240,8 +255,11 @@ impl<S: Store, F: Feed> Folding<S, F> {
             let error = FoldError::Position { partition, source };
             let text = chain(&error);
             tracing::error!(partition, error = %text, "a partition is not folded");
+            // It is not folded any more, so its figures are not shown as if it were.
+            self.drop_in_hand(partition);
+            self.telling.progress.let_go(partition);
             self.telling.progress.halt_partition(partition, text);
-            self.refused.push(error);
+            self.refused.insert(partition, error);
         }
         for (partition, position) in positions {
             self.telling.progress.begin(partition, position);
@@ -256,8 +274,8 @@ impl<S: Store, F: Feed> Folding<S, F> {
         if self.store.views_stand_still() {
             return Ok(());
         }
-        for partition in self.telling.progress.owned() {
-            let stored = self.store.position(partition)?;
+        let owned = self.telling.progress.owned();
+        for (partition, stored) in owned.iter().copied().zip(self.store.positions(&owned)?) {
             if stored != self.telling.progress.position(partition) {
                 self.begin_elsewhere(partition, stored)?;
             }
@@ -283,6 +301,8 @@ impl<S: Store, F: Feed> Folding<S, F> {
     fn let_go(&mut self, partitions: &[u16]) {
         for partition in partitions {
             self.drop_in_hand(*partition);
+            self.given.remove(partition);
+            self.refused.remove(partition);
             self.telling.progress.let_go(*partition);
         }
     }
@@ -341,6 +361,8 @@ impl<S: Store, F: Feed> Folding<S, F> {
         let items = match self.feed.next(BATCH, wait).map_err(FoldError::Log)? {
             Fed::Items(items) => items,
             Fed::Assigned(partitions) => {
+                // Remembered first: what cannot be begun now is begun with the next try.
+                self.given.extend(&partitions);
                 self.begin(&partitions)?;
                 self.replayed = self.feed.end_positions().map_err(FoldError::Log)?;
                 self.telling.progress.set_replaying(self.behind() > REPLAY_EVENTS);
