@@ -11,5 +11,6 @@ pub mod progress;
 pub mod query;
 pub mod redis;
 pub mod run;
+pub mod tenure;
 pub mod views;
 pub mod window;

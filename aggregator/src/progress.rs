@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::tenure::Tenure;
 
 /// Positions, ownership and trouble of the fold.
 #[derive(Debug)]
 pub struct Progress {
     partitions: Vec<Partition>,
+    /// `None` for a fold that shares its log with nobody.
+    tenure: Option<Arc<Tenure>>,
     replaying: AtomicBool,
     passed_over: AtomicU64,
     trouble: Mutex<Trouble>,
@@ -31,10 +36,17 @@ impl Progress {
     pub fn new(partitions: u16) -> Self {
         Self {
             partitions: (0..partitions).map(|_| Partition::default()).collect(),
+            tenure: None,
             replaying: AtomicBool::new(false),
             passed_over: AtomicU64::new(0),
             trouble: Mutex::default(),
         }
+    }
+
+    /// Of a fold that shares its log with others.
+    #[must_use]
+    pub fn shared(partitions: u16, tenure: Arc<Tenure>) -> Self {
+        Self { tenure: Some(tenure), ..Self::new(partitions) }
     }
 
     /// The position of every partition, 0 where it is not this fold's.
@@ -63,6 +75,14 @@ impl Progress {
     #[must_use]
     pub fn owns(&self, partition: u16) -> bool {
         self.of(partition).is_some_and(|known| known.owned.load(Ordering::Acquire))
+    }
+
+    /// Whether a partition is this fold's for certain, so that nobody else tells of it now. The fold
+    /// itself need not know: a commit of what is no longer its own is refused.
+    #[must_use]
+    pub fn tells(&self, partition: u16) -> bool {
+        let holds = |tenure: &Arc<Tenure>| tenure.holds(partition, Instant::now());
+        self.owns(partition) && self.tenure.as_ref().is_none_or(holds)
     }
 
     /// A partition is this fold's, which begins at `position`.

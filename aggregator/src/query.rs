@@ -169,6 +169,12 @@ impl<S: Store> Query<S> {
         &self.views
     }
 
+    /// How many partitions the log has.
+    #[must_use]
+    pub const fn partitions(&self) -> u16 {
+        self.partitions
+    }
+
     /// The partition of a shop.
     #[must_use]
     pub fn partition(&self, shop: &ShopDomain) -> u16 {
@@ -361,7 +367,7 @@ impl<S: Store> Query<S> {
     pub fn lag(&self) -> Option<Vec<u64>> {
         let ends = self.ends.end_positions()?;
         let behind = (0..).zip(ends).map(|(partition, end)| {
-            let position = if self.progress.owns(partition) {
+            let position = if self.progress.tells(partition) {
                 self.progress.position(partition)
             } else {
                 self.store.position(partition).ok()?
@@ -371,10 +377,10 @@ impl<S: Store> Query<S> {
         behind.collect()
     }
 
-    /// Whether this process folds the partition.
+    /// Whether this process folds the partition, and nobody else tells of it.
     #[must_use]
-    pub fn owns(&self, partition: u16) -> bool {
-        self.progress.owns(partition)
+    pub fn tells(&self, partition: u16) -> bool {
+        self.progress.tells(partition)
     }
 
     /// Warnings that do not make the process unready.
@@ -400,6 +406,12 @@ impl<S: Store> Query<S> {
     /// Whether the store answers.
     pub fn stored(&self) -> Result<(), StoreError> {
         self.store.position(0).map(|_| ())
+    }
+
+    /// Whether the log answers.
+    #[must_use]
+    pub fn logged(&self) -> bool {
+        self.ends.end_positions().is_some()
     }
 
     /// The shops' settings.

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 use common::reason::Reason;
+use common::shop::ShopDomain;
 use common::store::Store;
 use common::time::Timestamp;
 use prometheus::proto::MetricFamily;
@@ -42,7 +43,7 @@ pub async fn metrics<S: Store>(api: web::Data<Api<S>>) -> Result<HttpResponse, P
     let (metrics, query) = (&api.metrics, &api.query);
     for (partition, lag) in (0..).zip(&kpis.lag) {
         let label = [u16::to_string(&partition)];
-        if !query.owns(partition) {
+        if !query.tells(partition) {
             // Whoever folds it tells; there may be no such series to remove.
             let _ = metrics.consumer_lag.remove_label_values(&label);
             continue;
@@ -58,10 +59,21 @@ pub async fn metrics<S: Store>(api: web::Data<Api<S>>) -> Result<HttpResponse, P
     metrics.shops_tracked.set(i64::try_from(kpis.tracked).unwrap_or(i64::MAX));
     metrics.shops_exported.set(i64::try_from(kpis.exported).unwrap_or(i64::MAX));
     let mut families = api.registry.gather();
-    families.extend(
-        kpis.registry.gather().into_iter().filter(|family| !family.get_metric().is_empty()),
-    );
+    let told: Vec<bool> = (0..query.partitions()).map(|one| query.tells(one)).collect();
+    let is_told = |shop: &ShopDomain| told.get(usize::from(query.partition(shop))) == Some(&true);
+    families.extend(kpis.registry.gather().into_iter().filter_map(|family| ours(family, is_told)));
     exposition(&families)
+}
+
+/// What of a family is still this process's to tell: gathering takes a while, in which a partition
+/// may go to another one, or this process may stand still.
+fn ours(mut family: MetricFamily, is_told: impl Fn(&ShopDomain) -> bool) -> Option<MetricFamily> {
+    family.mut_metric().retain(|metric| {
+        let shop = metric.get_label().iter().find(|label| label.name() == "shop");
+        shop.and_then(|label| ShopDomain::parse(label.value()).ok())
+            .is_none_or(|shop| is_told(&shop))
+    });
+    (!family.get_metric().is_empty()).then_some(family)
 }
 
 /// Metrics in Prometheus's text format.
@@ -82,7 +94,7 @@ struct Gathered {
 fn gather<S: Store>(query: &Query<S>) -> Result<Gathered, Problem> {
     let gauges = Gauges::new().map_err(|_| Problem::Internal)?;
     let mut shops = query.shop_names()?;
-    shops.retain(|shop| query.owns(query.partition(shop)));
+    shops.retain(|shop| query.tells(query.partition(shop)));
     let tracked = shops.len();
     let (mut sized, mut latest) = (Vec::with_capacity(tracked), None);
     for shop in shops {

@@ -1,21 +1,23 @@
 //! The consumer on its thread: takes starts from the fold, reads, and hands on.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use common::log::Record;
 use rdkafka::TopicPartitionList;
 use rdkafka::config::FromClientConfigAndContext as _;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult};
 
 use super::ConsumerSettings;
 use super::client::{at_offsets, member};
+use super::confirm::Confirming;
 use super::context::{Member, Reading};
 use super::inbox::{Inbox, Start};
 use super::tail::{Trouble, record_of};
 use super::watermarks::{Watermarks, unavailable};
+use crate::tenure::Tenure;
 
 /// How long a poll waits: a start waits as long for its turn.
 const POLL: Duration = Duration::from_millis(20);
@@ -24,8 +26,8 @@ const MOST: usize = 512;
 /// How long a full inbox holds up the thread before the partitions are paused, which throws away
 /// what was fetched ahead; without polls nothing is heard of the group.
 const FULL_PATIENCE: Duration = Duration::from_secs(1);
-/// How often the group is told how far the fold is.
-const HINT_EVERY: Duration = Duration::from_secs(1);
+/// How long a consumer that goes waits for the last answer to the question whether it is a member.
+const LAST_ANSWER: Duration = Duration::from_millis(300);
 /// How long after a fatal error the next consumer is made.
 const REST: Duration = Duration::from_secs(1);
 
@@ -33,6 +35,7 @@ const REST: Duration = Duration::from_secs(1);
 pub(super) struct Pump {
     pub(super) settings: ConsumerSettings,
     pub(super) inbox: Arc<Inbox>,
+    pub(super) tenure: Arc<Tenure>,
     pub(super) watermarks: Arc<Watermarks>,
 }
 
@@ -54,6 +57,7 @@ impl Pump {
                     let context = consumer.context();
                     let given = context.parts().given.iter().copied().collect();
                     context.give_up(given);
+                    let_be_alone(&consumer);
                 }
                 Err(error) => self.inbox.failed(unavailable(&self.settings.topic, &error)),
             }
@@ -64,23 +68,21 @@ impl Pump {
         }
     }
 
-    fn join(&self) -> KafkaResult<BaseConsumer<Member>> {
+    fn join(&self) -> KafkaResult<Arc<BaseConsumer<Member>>> {
         let topic = &self.settings.topic;
-        let context = Member::new(self.inbox.clone(), topic);
+        let context = Member::new(self.inbox.clone(), self.tenure.clone(), topic);
         let consumer = BaseConsumer::from_config_and_context(&member(&self.settings), context)?;
         consumer.subscribe(&[topic])?;
+        let (inbox, tenure) = (self.inbox.clone(), self.tenure.clone());
+        let consumer = Arc::new(consumer);
+        Confirming::new(&self.settings, inbox, tenure).start(Arc::downgrade(&consumer));
         Ok(consumer)
     }
 
     /// Reads until the inbox is closed or the consumer is done for.
     fn read(&self, consumer: &BaseConsumer<Member>) {
-        let mut hinted = Instant::now();
         while !self.inbox.closed(Duration::ZERO) {
             self.start(consumer);
-            if hinted.elapsed() >= HINT_EVERY {
-                hinted = Instant::now();
-                self.hint(consumer);
-            }
             let mut records = Vec::new();
             let mut wait = POLL;
             while records.len() < MOST {
@@ -150,7 +152,9 @@ impl Pump {
             .filter_map(|partition| Some((*partition, parts.reading.remove(partition)?.next)))
             .collect();
         for (partition, Start { position, number }) in &starts {
-            parts.reading.insert(*partition, Reading { number: *number, next: *position });
+            let (number, position) = (*number, *position);
+            let reading = Reading { number, next: position, folded: position };
+            parts.reading.insert(*partition, reading);
         }
         drop(parts);
         let topic = &self.settings.topic;
@@ -195,17 +199,13 @@ impl Pump {
         }
         list
     }
+}
 
-    /// Commits how far the fold is, for dashboards of lag. Nothing reads it back.
-    fn hint(&self, consumer: &BaseConsumer<Member>) {
-        let folded: BTreeMap<u16, u64> = self.inbox.folded();
-        let parts = consumer.context().parts();
-        let ours: Vec<(u16, u64)> =
-            folded.into_iter().filter(|(one, _)| parts.reading.contains_key(one)).collect();
-        drop(parts);
-        if !ours.is_empty() {
-            tell(consumer.commit(&at_offsets(&self.settings.topic, &ours), CommitMode::Async));
-        }
+/// Waits a moment until nobody else uses the consumer, so that it leaves the group when it is dropped.
+fn let_be_alone(consumer: &Arc<BaseConsumer<Member>>) {
+    let begun = Instant::now();
+    while Arc::strong_count(consumer) > 1 && begun.elapsed() < LAST_ANSWER {
+        thread::sleep(Duration::from_millis(5));
     }
 }
 

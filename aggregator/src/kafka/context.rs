@@ -16,6 +16,7 @@ use rdkafka::{ClientContext, TopicPartitionList};
 
 use super::client::tell;
 use super::inbox::Inbox;
+use crate::tenure::Tenure;
 
 /// How long a change of the group waits for this member's fold.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -27,6 +28,8 @@ pub(super) struct Reading {
     pub(super) number: u64,
     /// The offset wanted next.
     pub(super) next: u64,
+    /// How far the fold is.
+    pub(super) folded: u64,
 }
 
 /// What the group has given, and what of it is being read.
@@ -39,13 +42,14 @@ pub(super) struct Parts {
 /// The context of a group's member.
 pub(super) struct Member {
     inbox: Arc<Inbox>,
+    tenure: Arc<Tenure>,
     topic: String,
     parts: Mutex<Parts>,
 }
 
 impl Member {
-    pub(super) fn new(inbox: Arc<Inbox>, topic: &str) -> Self {
-        Self { inbox, topic: topic.to_owned(), parts: Mutex::default() }
+    pub(super) fn new(inbox: Arc<Inbox>, tenure: Arc<Tenure>, topic: &str) -> Self {
+        Self { inbox, tenure, topic: topic.to_owned(), parts: Mutex::default() }
     }
 
     pub(super) fn parts(&self) -> MutexGuard<'_, Parts> {
@@ -54,6 +58,8 @@ impl Member {
 
     /// Tells the fold that it has none of `partitions` any more; returns which were being read.
     pub(super) fn give_up(&self, partitions: Vec<u16>) -> Vec<u16> {
+        // Before the fold hears of it, which may be busy for a while.
+        self.tenure.take_back(&partitions);
         let mut parts = self.parts();
         let read = partitions.iter().copied().filter(|one| parts.reading.remove(one).is_some());
         let read = read.collect();
@@ -101,6 +107,7 @@ impl ConsumerContext for Member {
             let answered = consumer.incremental_assign(&TopicPartitionList::new());
             tell_failure(answered, "accept partitions");
             self.parts().given.extend(&named);
+            self.tenure.give(&named);
             if !named.is_empty() {
                 self.inbox.assigned(named);
             }
@@ -111,12 +118,6 @@ impl ConsumerContext for Member {
             let answered =
                 consumer.incremental_unassign(&self.list(&read)).or_else(|_| consumer.unassign());
             tell_failure(answered, "give partitions back");
-        }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
-        if let Err(error) = result {
-            tracing::debug!(%error, "the hint for dashboards was not committed");
         }
     }
 }

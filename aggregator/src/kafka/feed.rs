@@ -13,6 +13,7 @@ use super::inbox::Inbox;
 use super::watermarks::Watermarks;
 use super::{ConnectError, ConsumerSettings};
 use crate::feed::{Ends, Fed, Feed};
+use crate::tenure::Tenure;
 
 /// How often the brokers are asked where the partitions end.
 const ASK_EVERY: Duration = Duration::from_millis(250);
@@ -22,6 +23,7 @@ const ASK_EVERY: Duration = Duration::from_millis(250);
 /// Dropping it leaves the group; that waits for 1.5 s at most, even in the middle of a change.
 pub struct KafkaFeed {
     inbox: Arc<Inbox>,
+    tenure: Arc<Tenure>,
     watermarks: Arc<Watermarks>,
     ends: Arc<Mutex<Vec<u64>>>,
     /// Its sender goes when the consumer's thread has ended.
@@ -44,7 +46,13 @@ impl KafkaFeed {
         let watching = thread.spawn(move || watch(&watched, &asked, &kept));
         watching.map_err(ConnectError::Thread)?;
 
-        let pump = Pump { settings, inbox: inbox.clone(), watermarks: watermarks.clone() };
+        let tenure = Arc::new(Tenure::default());
+        let pump = Pump {
+            settings,
+            inbox: inbox.clone(),
+            tenure: tenure.clone(),
+            watermarks: watermarks.clone(),
+        };
         let (running, ended) = channel();
         let thread = thread::Builder::new().name("kafka-consumer".into());
         let spawned = thread.spawn(move || {
@@ -55,7 +63,7 @@ impl KafkaFeed {
             inbox.close();
             return Err(ConnectError::Thread(error));
         }
-        Ok(Self { inbox, watermarks, ends, ended })
+        Ok(Self { inbox, tenure, watermarks, ends, ended })
     }
 }
 
@@ -74,6 +82,12 @@ impl KafkaFeed {
     #[must_use]
     pub fn ends(&self) -> Arc<dyn Ends> {
         Arc::new(Asked(self.watermarks.clone()))
+    }
+
+    /// Which partitions this member may tell of.
+    #[must_use]
+    pub fn tenure(&self) -> Arc<Tenure> {
+        self.tenure.clone()
     }
 }
 

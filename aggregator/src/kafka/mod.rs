@@ -7,6 +7,7 @@
 
 mod client;
 mod close;
+mod confirm;
 mod consumer;
 mod context;
 mod feed;
@@ -38,7 +39,7 @@ pub struct ConsumerSettings {
     /// A name that this member keeps over a restart (the pod's, in a stateful set), so that its
     /// partitions wait for it. None by default: a host's name would lie where two processes share it.
     pub member: Option<String>,
-    /// How long a silent member keeps its partitions; 10 s by default.
+    /// How long a silent member keeps its partitions: `kafka.session_timeout_ms`, 10 s by default.
     pub session_timeout: Duration,
 }
 
@@ -52,7 +53,7 @@ impl ConsumerSettings {
             partitions,
             group: "tallyhook-aggregator".to_owned(),
             member: None,
-            session_timeout: Duration::from_secs(10),
+            session_timeout: kafka.session_timeout,
         }
     }
 }

@@ -120,6 +120,8 @@ fn leader_changed(error: &KafkaError) -> bool {
         Code::UnknownLeaderEpoch,
         Code::NotLeaderForPartition,
         Code::LeaderNotAvailable,
+        // A new leader does not know yet how far it may tell.
+        Code::OffsetNotAvailable,
     ];
     error.rdkafka_error_code().is_some_and(|code| codes.contains(&code))
 }

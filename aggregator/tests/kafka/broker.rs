@@ -48,7 +48,8 @@ impl Broker {
 
     pub fn kafka(&self) -> config::Kafka {
         let brokers = vec![format!("127.0.0.1:{}", self.port)];
-        config::Kafka { brokers, replication: 1, allow_unsafe: true }
+        let session_timeout = Duration::from_secs(6);
+        config::Kafka { brokers, replication: 1, allow_unsafe: true, session_timeout }
     }
 
     /// A topic that nobody else uses.
@@ -78,7 +79,6 @@ impl Broker {
         ConsumerSettings {
             topic: topic.to_owned(),
             group: format!("group-of-{topic}"),
-            session_timeout: Duration::from_secs(6),
             ..ConsumerSettings::new(&self.kafka(), partitions)
         }
     }

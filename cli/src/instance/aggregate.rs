@@ -25,10 +25,11 @@ pub fn run(config: &Config, output: Output, listeners: Listeners) -> anyhow::Res
     let metrics = Arc::new(AggregatorMetrics::register(&registry)?);
     let key = PseudonymKey::load_or_create(config)?;
     let settings = Arc::new(ShopSettings::new(config.clone()));
+    distributed::check_topic(config)?;
     let store = Arc::new(distributed::redis_store(config, &key)?);
     let feed = distributed::kafka_feed(config)?;
-    let (views, progress) =
-        (Arc::new(Views::default()), Arc::new(Progress::new(config.log.partitions)));
+    let progress = Arc::new(Progress::shared(config.log.partitions, feed.tenure()));
+    let views = Arc::new(Views::default());
     let telling =
         Telling { progress: progress.clone(), metrics: metrics.clone(), views: views.clone() };
     let query = Arc::new(Query::new(Parts {

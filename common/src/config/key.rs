@@ -133,6 +133,7 @@ pub(super) const KEYS: &[Known] = &[
     known("kafka.brokers", Kind::Texts, Some("127.0.0.1:9092")),
     known("kafka.replication", Kind::Number, Some("3")),
     known("kafka.allow_unsafe", Kind::Boolean, Some("false")),
+    known("kafka.session_timeout_ms", Kind::Number, Some("10000")),
     known("redis.url", Kind::Address, Some("redis://127.0.0.1:6379")),
 ];
 

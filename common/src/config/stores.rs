@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::Needs;
 use super::error::{ConfigError, Problem};
@@ -41,6 +42,11 @@ pub struct Kafka {
     /// `kafka.allow_unsafe`: start although the topics may lose acknowledged events. Default
     /// `false`. `TALLYHOOK_KAFKA__ALLOW_UNSAFE`.
     pub allow_unsafe: bool,
+    /// `kafka.session_timeout_ms`: how long an `aggregate` that is not heard of keeps its partitions.
+    /// Shorter: a killed one is replaced sooner. Longer: a short outage of Kafka moves nothing. 6000
+    /// to 1800000, which is what brokers allow unless told otherwise; default 10000.
+    /// `TALLYHOOK_KAFKA__SESSION_TIMEOUT_MS`.
+    pub session_timeout: Duration,
 }
 
 /// `[redis]`: the state of the distributed shape.
@@ -111,6 +117,11 @@ impl Kafka {
             brokers: reader.list(&Key::dotted("kafka.brokers"), parse::brokers)?,
             replication: reader.number(&Key::dotted("kafka.replication"), 1, 100)?,
             allow_unsafe: reader.required(&Key::dotted("kafka.allow_unsafe"), parse::boolean)?,
+            session_timeout: Duration::from_millis(reader.number(
+                &Key::dotted("kafka.session_timeout_ms"),
+                6_000,
+                1_800_000,
+            )?),
         }))
     }
 }

@@ -350,6 +350,7 @@ fn every_key_can_be_set_by_its_variable() {
         ("kafka.brokers", "a:1,b:2"),
         ("kafka.replication", "1"),
         ("kafka.allow_unsafe", "true"),
+        ("kafka.session_timeout_ms", "45000"),
         ("redis.url", "redis://:s3cr3t@cache:6379"),
     ];
     let mut environment = BTreeMap::from([("TALLYHOOK_TOKEN".to_owned(), "t0ken".to_owned())]);

@@ -8,7 +8,9 @@ use super::*;
 
 fn settings(brokers: String) -> ProducerSettings {
     let brokers = vec![brokers];
-    let kafka = common::config::Kafka { brokers, replication: 1, allow_unsafe: true };
+    let session_timeout = Duration::from_secs(10);
+    let kafka =
+        common::config::Kafka { brokers, replication: 1, allow_unsafe: true, session_timeout };
     ProducerSettings::new(&kafka, 1)
 }
 

@@ -198,7 +198,8 @@ mod tests {
     use super::*;
 
     fn kafka(replication: u16, allow_unsafe: bool) -> config::Kafka {
-        config::Kafka { brokers: Vec::new(), replication, allow_unsafe }
+        let session_timeout = std::time::Duration::from_secs(10);
+        config::Kafka { brokers: Vec::new(), replication, allow_unsafe, session_timeout }
     }
 
     fn found(wanted: &Wanted) -> Found {
