@@ -218,6 +218,9 @@ pub async fn livez() -> HttpResponse {
 pub async fn readyz<S: Store>(api: web::Data<Api<S>>) -> HttpResponse {
     let stored = blocking(&api.query, |query| {
         query.stored()?;
+        if !query.logged() {
+            return Err(Problem::Unavailable("the log does not answer".to_owned()));
+        }
         Ok(query.warnings())
     });
     match stored.await {

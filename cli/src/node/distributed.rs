@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aggregator::kafka::{ConsumerSettings, KafkaFeed};
+use aggregator::kafka::{ConsumerSettings, KafkaFeed, KafkaTail};
 use aggregator::redis::{RedisOptions, RedisStore};
 use anyhow::{Context as _, bail};
 use common::config::{Config, Kafka, PseudonymKey};
@@ -28,11 +28,18 @@ pub fn kafka_log(config: &Config) -> anyhow::Result<KafkaLog> {
     Ok(log)
 }
 
-/// The partitions of Kafka's log that the group gives to this process.
-pub fn kafka_feed(config: &Config) -> anyhow::Result<KafkaFeed> {
+/// Refuses a topic that a fold cannot begin with. Asked before anything is written to Redis or the
+/// group is joined, so that a process with wrong settings leaves nothing behind.
+pub fn check_topic(config: &Config) -> anyhow::Result<()> {
     let kafka = kafka(config)?;
     refuse_unsafe(kafka, config.log.partitions)?;
-    Ok(KafkaFeed::connect(ConsumerSettings::new(kafka, config.log.partitions))?)
+    KafkaTail::connect(ConsumerSettings::new(kafka, config.log.partitions))?;
+    Ok(())
+}
+
+/// The partitions of Kafka's log that the group gives to this process.
+pub fn kafka_feed(config: &Config) -> anyhow::Result<KafkaFeed> {
+    Ok(KafkaFeed::connect(ConsumerSettings::new(kafka(config)?, config.log.partitions))?)
 }
 
 /// The state in Redis.
