@@ -10,6 +10,7 @@ export PATH := $(shell deploy/dev/setup.sh path):$(PATH)
 
 NEXTEST_PROFILE ?= $(if $(CI),ci,default)
 KILL_ROUNDS ?= 1000
+FAULT_ROUNDS ?= 20
 FUZZ_SECONDS ?= 60
 
 help: ## lists these commands
@@ -31,8 +32,9 @@ lint: setup ## checks formatting, lints, licences and the boundaries of the crat
 bench: setup ## measures; docs/PERFORMANCE.md says what and how
 	cargo bench --locked -p tallyhook --bench throughput
 
-soak: setup ## kills the program again and again under load (KILL_ROUNDS=1000)
-	TALLYHOOK_TEST_KILL_ROUNDS=$(KILL_ROUNDS) cargo nextest run --locked --workspace --profile soak -E 'test(kill)'
+soak: setup ## kills program, folds, brokers and Redis again and again under load (KILL_ROUNDS=1000 FAULT_ROUNDS=20)
+	TALLYHOOK_TEST_KILL_ROUNDS=$(KILL_ROUNDS) TALLYHOOK_TEST_FAULT_ROUNDS=$(FAULT_ROUNDS) \
+	cargo nextest run --locked --workspace --profile soak -E 'test(kill) | test(/^(brokers|outages|scale)::/)'
 
 fuzz: toolchain ## feeds the parsers random bytes (FUZZ_SECONDS=60 each)
 	@if [ ! -d common/fuzz ]; then echo "fuzz: not there yet (no common/fuzz)"; exit 0; fi; \

@@ -2,47 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
 use crate::kill::numbered;
 use crate::simulate::{assert_equals_truth, simulate};
-use crate::support::{Delivery, Home, Kafka, Redis, Server, wait_until};
-
-/// Shared by all processes of the shape, and by the `serve` that they are compared with.
-const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef";
-
-/// The services and the configuration of the shape.
-struct Shape {
-    home: Home,
-    // Dropped after the processes that use them.
-    _kafka: Kafka,
-    redis: Redis,
-}
-
-impl Shape {
-    fn start() -> Self {
-        let (kafka, redis) = (Kafka::start(), Redis::start());
-        let home = Home::with(&format!(
-            "[privacy]\npseudonym_key = \"{KEY}\"\n\
-             [kafka]\nbrokers = [\"{}\"]\nreplication = 1\nallow_unsafe = true\n\
-             [redis]\nurl = \"{}\"\n",
-            kafka.broker,
-            redis.url()
-        ));
-        home.stdout(&["topics", "apply"]);
-        Self { home, _kafka: kafka, redis }
-    }
-
-    fn ingest(&self, number: u8) -> Server {
-        let data = format!("ingest-{number}");
-        self.home.process(&["ingest", "--data-dir", &data], &data, &["public", "admin"])
-    }
-
-    fn aggregate(&self, number: u8) -> Server {
-        let name = format!("aggregate-{number}");
-        self.home.process(&["aggregate"], &name, &["admin"])
-    }
-}
+use crate::support::{Delivery, Redis, RedisCluster, Shape, alone, converges, digest};
 
 /// Orders of some shops, most of them twice and none in order.
 fn mixed() -> Vec<Delivery> {
@@ -50,20 +12,11 @@ fn mixed() -> Vec<Delivery> {
     numbers.map(numbered).collect()
 }
 
-/// The digest that `serve` has after the same deliveries under the same key.
-fn alone(deliveries: &[Delivery]) -> Value {
-    let home = Home::with(&format!("[privacy]\npseudonym_key = \"{KEY}\"\n"));
-    let server = home.serve();
-    server.take(deliveries);
-    server.json("/v1/digest")["digest"].clone()
-}
-
-#[test]
-fn the_figures_are_those_of_one_process() {
-    let shape = Shape::start();
+/// Two receivers and three folds take what goes wrong on the way and come to the figures of one
+/// process, also when one fold is killed.
+fn assert_equals_one_process(shape: &Shape) {
     let ingests = [shape.ingest(1), shape.ingest(2)];
     let mut folds = vec![shape.aggregate(1), shape.aggregate(2), shape.aggregate(3)];
-    let digest = |fold: &Server| fold.json("/v1/digest")["digest"].clone();
 
     let deliveries = mixed();
     ingests[0].deliver(&deliveries[..250]);
@@ -82,12 +35,32 @@ fn the_figures_are_those_of_one_process() {
     folds.remove(0);
     let truth = simulate(&shape.home, &ingests[1], "150", "21");
     folds[0].settle();
-    assert_equals_truth(&folds[1], &truth);
+    for fold in &folds {
+        assert_equals_truth(fold, &truth);
+    }
+    // All that was received, faults and all, in one process.
+    assert_eq!(digest(&folds[1]), shape.digest_of_log(), "distributed differs from embedded");
+}
 
-    // An emptied Redis is filled again from the log, by itself.
-    let before = digest(&folds[0]);
-    assert_eq!(shape.redis.command(&["flushall"]), "OK");
-    wait_until("the state to be there again", Duration::from_mins(1), || {
-        folds[0].json("/v1/status")["lag_events"] == 0 && digest(&folds[0]) == before
-    });
+#[test]
+fn the_figures_are_those_of_one_process() {
+    let redis = Redis::start();
+    assert_equals_one_process(&Shape::start(&redis.url()));
+}
+
+#[test]
+fn a_cluster_of_redis_holds_the_same_figures() {
+    let mut redis = RedisCluster::start();
+    let shape = Shape::start(&redis.url());
+    assert_equals_one_process(&shape);
+
+    // A master is gone for a while, and with it the partitions that lie there.
+    let fold = shape.aggregate(4);
+    let expected = digest(&fold);
+    redis.node(1).kill();
+    let ingest = shape.ingest(3);
+    ingest.deliver(&mixed()[..50]);
+    redis.node(1).restart();
+    redis.agree();
+    converges(&fold, &expected, Duration::from_mins(1));
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rand::RngExt as _;
 
-use crate::support::{Client, Delivery, Home, line, order};
+use crate::support::{Client, Delivery, Home, line, order, rounds};
 
 /// Senders at once.
 const SENDERS: usize = 4;
@@ -54,9 +54,7 @@ pub fn post_until_gone(public: &str, next: &AtomicU64, acked: &Mutex<HashSet<u64
 
 #[test]
 fn nothing_acknowledged_is_lost() {
-    #[expect(clippy::disallowed_methods, reason = "`make soak` asks for more rounds")]
-    let rounds = std::env::var("TALLYHOOK_TEST_KILL_ROUNDS");
-    let rounds: u32 = rounds.map_or(50, |rounds| rounds.parse().expect("a number of rounds"));
+    let rounds = rounds("TALLYHOOK_TEST_KILL_ROUNDS", 50);
     let home = Home::new();
     let (next, acked) = (AtomicU64::new(1), Mutex::new(HashSet::new()));
     for round in 0..rounds {

@@ -1,6 +1,7 @@
 //! The program from its outside: the real binary on loopback, spoken to over HTTP and its commands.
 
 mod api;
+mod brokers;
 mod cli;
 mod commands;
 mod distributed;
@@ -11,7 +12,11 @@ mod kill;
 mod metrics;
 mod must_reproduce;
 mod online_retail;
+mod outages;
+mod readiness;
+mod refusals;
 mod rolling;
+mod scale;
 mod signatures;
 mod simulate;
 mod support;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::{Delivery, Home, Kpis, golden, line, order, with};
+use crate::support::{Delivery, Home, Kpis, Redis, Shape, digest, golden, line, order, with};
 
 const SHOP: &str = "rolling.example";
 
@@ -63,8 +63,9 @@ fn check(kpis: &Kpis, expected: &HashMap<&str, &str>) -> usize {
     compared
 }
 
-#[test]
-fn all_checkpoints_are_equal() {
+/// Posts all webhooks, and compares the figures of each instant before anything later is posted. `take`
+/// returns once they are folded.
+fn check_all(take: impl Fn(&[Delivery]), kpis: impl Fn(&str) -> Kpis) {
     let events = golden("rolling/rolling-events.csv.gz");
     let mut waiting: Vec<(i64, Delivery)> = events.lines().skip(1).map(delivery).collect();
     assert_eq!(waiting.len(), 20_000);
@@ -74,8 +75,6 @@ fn all_checkpoints_are_equal() {
     let mut rows = table.lines();
     let header: Vec<&str> = rows.next().expect("a header").split(',').collect();
 
-    let home = Home::new();
-    let server = home.serve();
     let started = Instant::now();
     let mut compared = 0;
     for row in rows {
@@ -85,16 +84,37 @@ fn all_checkpoints_are_equal() {
         while let Some((_, delivery)) = waiting.pop_if(|(received, _)| *received < as_of) {
             due.push(delivery);
         }
-        server.take(&due);
-        compared += check(&server.kpis(SHOP, Some(&instant(as_of))), &expected);
+        take(&due);
+        compared += check(&kpis(&instant(as_of)), &expected);
     }
     assert_eq!(compared, 150 * 15);
     let took = started.elapsed();
     assert!(took < Duration::from_mins(5), "{took:?} for the 150 instants");
     // What is left came after the last instant; it ends the life that a rebuild must repeat.
-    server.take(&waiting.drain(..).map(|(_, delivery)| delivery).collect::<Vec<_>>());
+    take(&waiting.drain(..).map(|(_, delivery)| delivery).collect::<Vec<_>>());
+}
+
+#[test]
+fn all_checkpoints_are_equal() {
+    let home = Home::new();
+    let server = home.serve();
+    check_all(|due| server.take(due), |as_of| server.kpis(SHOP, Some(as_of)));
     let digest = server.json("/v1/digest")["digest"].clone();
     server.stop();
     assert_eq!(home.events().len(), 20_000);
     assert_eq!(home.assert_rebuilds(), digest);
+}
+
+#[test]
+fn all_checkpoints_are_equal_in_the_distributed_shape() {
+    let redis = Redis::start();
+    let shape = Shape::start(&redis.url());
+    let (ingest, folds) = (shape.ingest(1), [shape.aggregate(1), shape.aggregate(2)]);
+    // One of the folds has the shop's partition; any of them answers.
+    let take = |due: &[Delivery]| {
+        ingest.deliver(due);
+        folds[0].settle();
+    };
+    check_all(take, |as_of| folds[1].kpis(SHOP, Some(as_of)));
+    assert_eq!(digest(&folds[0]), shape.digest_of_log());
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -12,6 +13,26 @@ use super::server::Server;
 
 /// Where `serve` writes its messages.
 const MESSAGES: &str = "serve.stderr";
+
+/// How long a command may take to refuse, on a loaded machine.
+const REFUSAL: Duration = Duration::from_mins(1);
+
+/// A command that did not start.
+#[derive(Debug)]
+pub struct Refused {
+    /// Its exit code.
+    pub code: Option<i32>,
+    /// What it wrote to stderr.
+    pub messages: String,
+}
+
+impl Refused {
+    /// Whether it said so, whatever broke its lines.
+    pub fn says(&self, text: &str) -> bool {
+        let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        flat(&self.messages).contains(&flat(text))
+    }
+}
 
 /// Removed with all that is in it.
 #[derive(Debug)]
@@ -80,6 +101,27 @@ impl Home {
     /// Runs a command to its end.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().expect("the binary starts")
+    }
+
+    /// Runs a command that would go on until it is stopped, and must refuse to start.
+    pub fn refused(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Refused {
+        let mut command = self.command(arguments);
+        command.envs(environment.iter().copied()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary starts");
+        let mut code = None;
+        let deadline = Instant::now() + REFUSAL;
+        while code.is_none() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(20));
+            code = child.try_wait().expect("a child of ours");
+        }
+        let started = code.is_none();
+        if started {
+            child.kill().expect("a child of ours");
+        }
+        let output = child.wait_with_output().expect("a child of ours");
+        let messages = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!started, "{arguments:?} started with {environment:?}: {messages}");
+        Refused { code: output.status.code(), messages }
     }
 
     /// Runs a command that must succeed; its stdout.

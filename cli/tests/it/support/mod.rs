@@ -3,8 +3,12 @@
 mod client;
 mod home;
 mod kpis;
+mod load;
+mod proxy;
+mod scrapes;
 mod server;
 mod services;
+mod shape;
 mod shopify;
 
 use std::path::{Path, PathBuf};
@@ -13,9 +17,20 @@ use std::time::{Duration, Instant};
 pub use client::{Client, Delivery, Reply, SECRET, hex, mac, sign};
 pub use home::Home;
 pub use kpis::Kpis;
+pub use load::{Load, numbered};
+pub use proxy::Proxy;
+pub use scrapes::Scrapes;
 pub use server::Server;
-pub use services::{Kafka, Redis};
+pub use services::{Redis, RedisCluster};
+pub use shape::{KEY, Shape, alone, converges, digest, embedded, readiness, wait_for_readiness};
 pub use shopify::{Clock, deliveries, line, order, with};
+
+/// How many rounds a test goes: one, and more where `make soak` asks for them.
+pub fn rounds(variable: &str, otherwise: u32) -> u32 {
+    #[expect(clippy::disallowed_methods, reason = "`make soak` asks for more rounds")]
+    let asked = std::env::var(variable);
+    asked.map_or(otherwise, |rounds| rounds.parse().expect("a number of rounds"))
+}
 
 /// The directory of the golden files.
 pub fn testdata() -> PathBuf {

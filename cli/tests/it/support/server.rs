@@ -126,9 +126,7 @@ impl Server {
 
     /// Sends SIGTERM.
     pub fn terminate(&self) {
-        let kill = format!("kill -TERM {}", self.child.id());
-        let sent = Command::new("sh").args(["-c", &kill]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "{kill}");
+        self.signal("-TERM");
     }
 
     /// Waits for the end of the process.
@@ -146,6 +144,13 @@ impl Server {
         self.terminate();
         let status = self.wait(Duration::from_secs(15));
         assert!(status.success(), "{status}: {}", self.messages());
+    }
+
+    /// `kill -STOP`, or `-CONT`.
+    pub fn signal(&self, signal: &str) {
+        let kill = format!("kill {signal} {}", self.child.id());
+        let sent = Command::new("sh").args(["-c", &kill]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "{kill}");
     }
 
     /// `kill -9`. The child is waited for when this is dropped.

@@ -1,9 +1,9 @@
-//! Real services for the tests of the distributed shape: a Kafka broker and a Redis server on loopback,
+//! Real services for the tests of the distributed shape: Kafka brokers and Redis servers on loopback,
 //! each started by the value that stands for it and ended with it.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -14,22 +14,84 @@ use super::wait_until;
 const START: Duration = Duration::from_mins(1);
 /// Brokers listen below the ports that the system gives to others.
 const KAFKA_PORTS: std::ops::Range<u16> = 21_000..31_000;
+/// As often as a port is asked for anew where somebody else was quicker to take it.
+const TRIES: usize = 5;
 
-/// One broker without replicas.
+/// One broker without replicas, or three with them.
 #[derive(Debug)]
 pub struct Kafka {
     dir: TempDir,
-    pub broker: String,
+    base: u16,
+    nodes: u16,
 }
 
 impl Kafka {
     /// Formats and starts a broker and waits until its port is open, which it is once it can be used.
     pub fn start() -> Self {
+        Self::of(1)
+    }
+
+    /// Three brokers: each partition on all of them, two in sync to acknowledge.
+    pub fn cluster() -> Self {
+        Self::of(3)
+    }
+
+    fn of(nodes: u16) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let base = free_base();
-        let port = base.to_string();
-        kafka(&["up", "1", &port, text(dir.path())]);
-        Self { dir, broker: format!("127.0.0.1:{}", base + 10) }
+        let kafka = Self { dir, base: free_base(), nodes };
+        kafka.up();
+        kafka
+    }
+
+    /// `HOST:PORT` of every broker, as a list of TOML.
+    pub fn brokers(&self) -> String {
+        let brokers = (1..=self.nodes).map(|node| format!("\"{}\"", self.broker(node)));
+        brokers.collect::<Vec<_>>().join(", ")
+    }
+
+    /// `HOST:PORT` of one broker, from 1 on.
+    pub fn broker(&self, node: u16) -> String {
+        format!("127.0.0.1:{}", self.base + 10 * node)
+    }
+
+    /// Starts what does not run.
+    pub fn up(&self) {
+        let (nodes, base) = (self.nodes.to_string(), self.base.to_string());
+        kafka(&["up", &nodes, &base, text(self.dir.path())]);
+    }
+
+    /// `kill -9` of a broker, as a loss of its machine.
+    pub fn kill(&self, node: u16) {
+        kafka(&["kill", text(self.dir.path()), &node.to_string()]);
+    }
+
+    /// Runs a class of Kafka's own tools against the first broker; what it printed.
+    pub fn tool(&self, class: &str, arguments: &[&str]) -> String {
+        let broker = self.broker(1);
+        kafka(&[&["tool", class, "--bootstrap-server", &broker], arguments].concat())
+    }
+
+    /// Changes a setting of a topic.
+    pub fn set(&self, topic: &str, setting: &str) {
+        let arguments = ["--alter", "--entity-type", "topics", "--entity-name", topic];
+        let arguments = [&arguments[..], &["--add-config", setting]].concat();
+        self.tool("kafka.admin.ConfigCommand", &arguments);
+    }
+
+    /// Removes a topic with all that is in it.
+    pub fn delete(&self, topic: &str) {
+        self.tool("org.apache.kafka.tools.TopicCommand", &["--delete", "--topic", topic]);
+    }
+
+    /// Removes the records of a partition before an offset.
+    pub fn delete_before(&self, topic: &str, partition: u16, offset: u64) {
+        let file = self.dir.path().join("delete.json");
+        let json = format!(
+            "{{\"version\":1,\"partitions\":[{{\"topic\":\"{topic}\",\"partition\":{partition},\"offset\":{offset}}}]}}"
+        );
+        std::fs::write(&file, json).expect("a file");
+        let class = "org.apache.kafka.tools.DeleteRecordsCommand";
+        self.tool(class, &["--offset-json-file", text(&file)]);
     }
 }
 
@@ -41,24 +103,26 @@ impl Drop for Kafka {
 
 /// A port whose tens, as `kafka.sh` uses them, are free.
 fn free_base() -> u16 {
-    let free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
     // Test binaries that run at the same time begin at different places.
     let begin = u16::try_from(std::process::id() % 200).expect("small") * 40;
     let bases = KAFKA_PORTS.step_by(40);
     let mut bases = bases.clone().skip(usize::from(begin / 40)).chain(bases);
-    let base = bases.find(|base| (0..40).all(|offset| free(base + offset)));
+    let base = bases.find(|base| (0..40).all(|offset| is_free(base + offset)));
     base.expect("forty free ports in a row")
 }
 
-fn kafka(arguments: &[&str]) {
+fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+fn kafka(arguments: &[&str]) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/dev/kafka.sh");
     let output = Command::new("bash").arg(script).args(arguments).stdin(Stdio::null()).output();
-    let output = output.expect("bash runs");
-    assert!(
-        output.status.success(),
-        "kafka.sh {arguments:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let Output { status, stdout, stderr } = output.expect("bash runs");
+    let [stdout, stderr] =
+        [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    assert!(status.success(), "kafka.sh {arguments:?}: {stdout}{stderr}");
+    stdout
 }
 
 fn text(path: &Path) -> &str {
@@ -68,26 +132,41 @@ fn text(path: &Path) -> &str {
 /// One server that appends what it is told to a file.
 #[derive(Debug)]
 pub struct Redis {
-    /// Removed once the server has ended.
-    _dir: TempDir,
+    dir: TempDir,
     port: u16,
+    arguments: Vec<String>,
     child: Child,
 }
 
 impl Redis {
     /// Starts a server on any free port.
     pub fn start() -> Self {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let port = listener.local_addr().expect("an address").port();
-        drop(listener);
-        let child = spawn(dir.path(), port);
-        Self { _dir: dir, port, child }
+        Self::with(&["--appendonly", "yes", "--appendfsync", "everysec"])
+    }
+
+    /// The same with other settings.
+    pub fn with(arguments: &[&str]) -> Self {
+        let arguments: Vec<String> = arguments.iter().map(|one| (*one).to_owned()).collect();
+        for _ in 0..TRIES {
+            let dir = tempfile::tempdir().expect("a temporary directory");
+            let port = free_port();
+            let child = spawn(dir.path(), port, &arguments);
+            let mut redis = Self { dir, port, arguments: arguments.clone(), child };
+            if redis.is_up() {
+                return redis;
+            }
+        }
+        panic!("redis-server does not start");
     }
 
     /// Its address.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Runs one command and returns the reply as `redis-cli` prints it.
@@ -96,6 +175,40 @@ impl Redis {
         let output = Command::new("redis-cli").args(["-p", &port]).args(arguments).output();
         let output = output.expect("redis-cli is there: make setup brings it");
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a child of ours");
+        self.child.wait().expect("a child of ours");
+    }
+
+    /// Starts it again on what it kept.
+    pub fn restart(&mut self) {
+        self.child = spawn(self.dir.path(), self.port, &self.arguments);
+        assert!(self.is_up(), "Redis does not come back");
+    }
+
+    /// Where its append-only files lie.
+    pub fn append_only_dir(&self) -> PathBuf {
+        self.dir.path().join("appendonlydir")
+    }
+
+    /// Waits until it answers; false if it ended or another test's server has the port.
+    fn is_up(&mut self) -> bool {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        wait_until("Redis to listen", START, || {
+            TcpStream::connect(address).is_ok()
+                || self.child.try_wait().is_ok_and(|end| end.is_some())
+        });
+        let own = format!("process_id:{}", self.child.id());
+        let mut answers = false;
+        wait_until("Redis to have loaded its data", START, || {
+            answers = self.command(&["info", "server"]).contains(&own);
+            let ended = self.child.try_wait().is_ok_and(|end| end.is_some());
+            ended || (answers && self.command(&["ping"]) == "PONG")
+        });
+        answers
     }
 }
 
@@ -106,15 +219,71 @@ impl Drop for Redis {
     }
 }
 
-fn spawn(dir: &Path, port: u16) -> Child {
-    let port_text = port.to_string();
+fn spawn(dir: &Path, port: u16, arguments: &[String]) -> Child {
     let mut command = Command::new("redis-server");
-    command.args(["--port", &port_text, "--bind", "127.0.0.1", "--dir", text(dir)]);
-    command.args(["--save", "", "--appendonly", "yes", "--appendfsync", "everysec"]);
-    command.args(["--maxmemory-policy", "noeviction"]);
-    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-    let child = child.expect("redis-server is there: make setup brings it");
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    wait_until("Redis to listen", START, || TcpStream::connect(address).is_ok());
-    child
+    command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir", text(dir)]);
+    command.args(["--save", "", "--maxmemory-policy", "noeviction"]);
+    // A replica's first copy waits 5 s for others by default.
+    command.args(["--repl-diskless-sync-delay", "0"]);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().expect("redis-server is there: make setup brings it")
+}
+
+/// A port below those that the system gives to clients, whose cluster bus, 10,000 above, is free too.
+fn free_port() -> u16 {
+    static GIVEN: std::sync::Mutex<Vec<u16>> = std::sync::Mutex::new(Vec::new());
+    let mut given = GIVEN.lock().expect("no panic");
+    let begin = 7_000 + u16::try_from(std::process::id() % 10_000).expect("small");
+    let mut ports = (begin..20_000).chain(7_000..begin);
+    let port = ports.find(|port| !given.contains(port) && is_free(*port) && is_free(port + 10_000));
+    let port = port.expect("a free port");
+    given.push(port);
+    port
+}
+
+/// Three masters without replicas.
+#[derive(Debug)]
+pub struct RedisCluster {
+    nodes: Vec<Redis>,
+}
+
+impl RedisCluster {
+    /// Starts the masters, shares the slots out and waits until all agree.
+    pub fn start() -> Self {
+        let settings = "--cluster-enabled yes --cluster-config-file nodes.conf \
+                        --cluster-node-timeout 2000 --appendonly yes --appendfsync everysec";
+        let settings: Vec<&str> = settings.split_whitespace().collect();
+        let nodes: Vec<Redis> = (0..3).map(|_| Redis::with(&settings)).collect();
+        let slots = [("0", "5460"), ("5461", "10922"), ("10923", "16383")];
+        for ((node, (from, to)), epoch) in nodes.iter().zip(slots).zip(["1", "2", "3"]) {
+            assert_eq!(node.command(&["cluster", "addslotsrange", from, to]), "OK");
+            assert_eq!(node.command(&["cluster", "set-config-epoch", epoch]), "OK");
+        }
+        for other in &nodes[1..] {
+            let port = other.port.to_string();
+            assert_eq!(nodes[0].command(&["cluster", "meet", "127.0.0.1", &port]), "OK");
+        }
+        let cluster = Self { nodes };
+        cluster.agree();
+        cluster
+    }
+
+    /// The address of one of its nodes.
+    pub fn url(&self) -> String {
+        self.nodes[0].url()
+    }
+
+    /// A node, to be killed and started again.
+    pub fn node(&mut self, number: usize) -> &mut Redis {
+        &mut self.nodes[number]
+    }
+
+    /// Waits until every node sees all others at work.
+    pub fn agree(&self) {
+        let ready = |node: &Redis| {
+            let info = node.command(&["cluster", "info"]);
+            info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
+        };
+        wait_until("the cluster to agree", START, || self.nodes.iter().all(ready));
+    }
 }
