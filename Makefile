@@ -1,6 +1,6 @@
 # The commands of this repository; `make` alone lists them. CARGO_TARGET_DIR is honoured: all builds
 # and the tests' tools go there. Every check uses the dev profile with the same features and flags, so
-# that they share one build.
+# that they share one build; unlike the demo's, it has TLS for Kafka, for which OpenSSL is built.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -12,6 +12,7 @@ NEXTEST_PROFILE ?= $(if $(CI),ci,default)
 KILL_ROUNDS ?= 1000
 FAULT_ROUNDS ?= 20
 FUZZ_SECONDS ?= 60
+CHECKED := --locked --workspace --features tallyhook/kafka-tls
 
 help: ## lists these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,12 +21,12 @@ run: toolchain ## builds the release binary and runs the demo: simulated shops, 
 	@cargo run --release --locked -p tallyhook -- demo
 
 test: lint ## sets up what the tests need and runs every check and test
-	cargo test --locked --workspace --doc
-	cargo nextest run --locked --workspace --profile $(NEXTEST_PROFILE)
+	cargo test $(CHECKED) --doc
+	cargo nextest run $(CHECKED) --profile $(NEXTEST_PROFILE)
 
 lint: setup ## checks formatting, lints, licences and the boundaries of the crates
 	cargo fmt --all --check
-	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy $(CHECKED) --all-targets -- -D warnings
 	cargo fetch --locked
 	cargo deny --offline --locked check --hide-inclusion-graph -A unused-wrapper bans licenses sources
 
@@ -34,7 +35,7 @@ bench: setup ## measures; docs/PERFORMANCE.md says what and how
 
 soak: setup ## kills program, folds, brokers and Redis again and again under load (KILL_ROUNDS=1000 FAULT_ROUNDS=20)
 	TALLYHOOK_TEST_KILL_ROUNDS=$(KILL_ROUNDS) TALLYHOOK_TEST_FAULT_ROUNDS=$(FAULT_ROUNDS) \
-	cargo nextest run --locked --workspace --profile soak -E 'test(kill) | test(/^(brokers|outages|scale)::/)'
+	cargo nextest run $(CHECKED) --profile soak -E 'test(kill) | test(/^(brokers|outages|scale)::/)'
 
 fuzz: toolchain ## feeds the parsers random bytes (FUZZ_SECONDS=60 each)
 	@if [ ! -d common/fuzz ]; then echo "fuzz: not there yet (no common/fuzz)"; exit 0; fi; \

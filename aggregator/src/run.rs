@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use common::log::{BatchLimit, Log, ReadError};
 use common::store::{Store, StoreError};
 use thiserror::Error;
+use tokio::sync::oneshot;
 
 use crate::batch::{self, Part, PartError};
 use crate::feed::{Fed, Feed, Whole};
@@ -81,6 +82,7 @@ pub struct Telling {
 pub struct Runner {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
+    displaced: Option<oneshot::Receiver<FoldError>>,
 }
 
 impl Runner {
@@ -95,9 +97,21 @@ impl Runner {
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = stop.clone();
         let thread = std::thread::Builder::new().name("fold".into());
-        let thread = thread.spawn(move || keep_folding(work, &stopping));
+        let (tell, displaced) = oneshot::channel();
+        let thread = thread.spawn(move || {
+            if let Some(error) = keep_folding(work, &stopping) {
+                // Whoever has no use for it does not listen.
+                let _ = tell.send(error);
+            }
+        });
         let thread = thread.map_err(FoldError::Thread)?;
-        Ok(Self { stop, thread: Some(thread) })
+        Ok(Self { stop, thread: Some(thread), displaced: Some(displaced) })
+    }
+
+    /// Hears that another process folds in the place of this one, which then has to end. Nothing
+    /// comes of it where the fold ends otherwise; only the first call gets it.
+    pub fn displaced(&mut self) -> Option<oneshot::Receiver<FoldError>> {
+        self.displaced.take()
     }
 
     /// Folds what the log holds by now, makes it durable and ends the thread.
@@ -118,28 +132,35 @@ impl Drop for Runner {
 }
 
 /// Folds until it is told to stop. A store or a log that fails is tried again from what the store
-/// holds; only what no retry can mend ends the fold.
-fn keep_folding<S: Store, F: Feed>(mut work: Folding<S, F>, stop: &AtomicBool) {
+/// holds; only what no retry can mend ends the fold. The error is returned where the whole process
+/// has to end.
+fn keep_folding<S: Store, F: Feed>(
+    mut work: Folding<S, F>,
+    stop: &AtomicBool,
+) -> Option<FoldError> {
     let mut wait = RETRY_FIRST;
     loop {
         let before = work.telling.progress.positions();
         let error = match work.run(stop) {
-            Ok(()) => return,
+            Ok(()) => return None,
             Err(error) => error,
         };
         let text = chain(&error);
         tracing::error!(error = %text, "the fold stopped");
         work.telling.progress.halt(Some(text));
         match error {
+            FoldError::Log(ReadError::Displaced { .. }) => return Some(error),
             FoldError::Store(_) | FoldError::Log(_) => {}
-            FoldError::Position { .. } | FoldError::Newer { .. } | FoldError::Thread(_) => return,
+            FoldError::Position { .. } | FoldError::Newer { .. } | FoldError::Thread(_) => {
+                return None;
+            }
         }
         if work.telling.progress.positions() != before {
             wait = RETRY_FIRST;
         }
         loop {
             if stop.load(Ordering::Acquire) {
-                return;
+                return None;
             }
             std::thread::sleep(wait);
             wait = (wait * 2).min(RETRY_MOST);

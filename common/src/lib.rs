@@ -12,6 +12,7 @@ pub mod id;
 pub mod log;
 pub mod partition;
 pub mod reason;
+pub mod refusal;
 pub mod shop;
 pub mod store;
 mod text;

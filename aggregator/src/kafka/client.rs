@@ -3,30 +3,72 @@
 
 use std::time::Duration;
 
+use common::refusal::{Refusal, Refusals};
 use common::topic;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{ClientContext, TopicPartitionList};
 
 use super::ConsumerSettings;
 
-/// Passes on what librdkafka says; for clients that are no member of a group.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Logged;
+/// Passes on what librdkafka says, and keeps why a broker would not let us in; for clients that are no
+/// member of a group.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Logged {
+    refusals: Refusals,
+}
+
+impl Logged {
+    pub(super) fn new(refusals: &Refusals) -> Self {
+        Self { refusals: refusals.clone() }
+    }
+}
 
 impl ClientContext for Logged {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         tell(level, facility, message);
     }
 
-    // Each of these also comes as a log line.
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "kafka client");
+        hear(&self.refusals, &error, reason);
     }
 }
 
 impl ConsumerContext for Logged {}
+
+/// Notes what of an error says that a broker would not let us in. Each of these also comes as a log
+/// line.
+pub(super) fn hear(refusals: &Refusals, error: &KafkaError, reason: &str) {
+    use RDKafkaErrorCode as Code;
+    tracing::debug!(%error, reason, "kafka client");
+    let reason = reason.to_owned();
+    match error.rdkafka_error_code() {
+        Some(Code::Authentication | Code::SaslAuthenticationFailed) => {
+            refusals.note(Refusal::Login(reason));
+        }
+        Some(Code::SSL) => refusals.note(Refusal::Tls(reason)),
+        // The client's own guess, by the way in which the connection broke.
+        Some(_) | None if reason.contains("security.protocol") => {
+            refusals.note(Refusal::Protocol(reason));
+        }
+        Some(_) | None => {}
+    }
+}
+
+/// Makes a client. An error about a setting loses the setting's value, which may be secret.
+pub(super) fn made<X, C>(client: &ClientConfig, context: X) -> KafkaResult<C>
+where
+    X: ClientContext,
+    C: FromClientConfigAndContext<X>,
+{
+    C::from_config_and_context(client, context).map_err(|error| match error {
+        KafkaError::ClientConfig(result, text, key, _) => {
+            KafkaError::ClientConfig(result, text, key, String::new())
+        }
+        other => other,
+    })
+}
 
 /// Passes on a line of librdkafka's log.
 pub(super) fn tell(level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -46,13 +88,15 @@ pub(super) fn tell(level: RDKafkaLogLevel, facility: &str, message: &str) {
 pub(super) fn asking(settings: &ConsumerSettings) -> ClientConfig {
     let mut client = ClientConfig::new();
     client
-        .set("bootstrap.servers", settings.brokers.join(","))
         .set("client.id", "tallyhook-aggregator")
         // Up to 10 s by default: a broker that is back would stand idle.
         .set("reconnect.backoff.max.ms", "1000")
         // A typing error in a topic's name must not make a topic.
         .set("allow.auto.create.topics", "false")
         .set_log_level(RDKafkaLogLevel::Warning);
+    for (name, value) in settings.kafka.client_properties() {
+        client.set(name, value);
+    }
     client
 }
 

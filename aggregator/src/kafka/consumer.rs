@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::log::Record;
+use common::log::{ReadError, Record};
 use rdkafka::TopicPartitionList;
-use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 
 use super::ConsumerSettings;
-use super::client::{at_offsets, member};
+use super::client::{at_offsets, made, member};
 use super::confirm::Confirming;
 use super::context::{Member, Reading};
 use super::inbox::{Inbox, Start};
@@ -45,19 +44,33 @@ enum Polled {
     Nothing,
     Stale,
     Fatal,
+    Displaced,
+}
+
+/// Why a consumer reads no more.
+enum Last {
+    Closed,
+    Failed,
+    Displaced,
 }
 
 impl Pump {
-    /// Reads until the inbox is closed. Each fatal error ends a consumer; the next begins afresh.
+    /// Reads until the inbox is closed. Each fatal error ends a consumer; the next begins afresh,
+    /// unless another process has taken this one's place: two would displace each other for ever.
     pub(super) fn run(&self) {
         loop {
             match self.join() {
                 Ok(consumer) => {
-                    self.read(&consumer);
+                    let last = self.read(&consumer);
                     let context = consumer.context();
                     let given = context.parts().given.iter().copied().collect();
                     context.give_up(given);
                     let_be_alone(&consumer);
+                    if let Last::Displaced = last {
+                        let member = self.settings.member.clone().unwrap_or_default();
+                        self.inbox.failed(ReadError::Displaced { member });
+                        return;
+                    }
                 }
                 Err(error) => self.inbox.failed(unavailable(&self.settings.topic, &error)),
             }
@@ -71,7 +84,7 @@ impl Pump {
     fn join(&self) -> KafkaResult<Arc<BaseConsumer<Member>>> {
         let topic = &self.settings.topic;
         let context = Member::new(self.inbox.clone(), self.tenure.clone(), topic);
-        let consumer = BaseConsumer::from_config_and_context(&member(&self.settings), context)?;
+        let consumer = made::<_, BaseConsumer<Member>>(&member(&self.settings), context)?;
         consumer.subscribe(&[topic])?;
         let (inbox, tenure) = (self.inbox.clone(), self.tenure.clone());
         let consumer = Arc::new(consumer);
@@ -80,7 +93,7 @@ impl Pump {
     }
 
     /// Reads until the inbox is closed or the consumer is done for.
-    fn read(&self, consumer: &BaseConsumer<Member>) {
+    fn read(&self, consumer: &BaseConsumer<Member>) -> Last {
         while !self.inbox.closed(Duration::ZERO) {
             self.start(consumer);
             let mut records = Vec::new();
@@ -90,7 +103,8 @@ impl Pump {
                     Polled::Record(number, record) => records.push((number, record)),
                     Polled::Stale => {}
                     Polled::Nothing => break,
-                    Polled::Fatal => return,
+                    Polled::Fatal => return Last::Failed,
+                    Polled::Displaced => return Last::Displaced,
                 }
                 wait = Duration::ZERO;
             }
@@ -99,6 +113,7 @@ impl Pump {
                 self.wait_for_room(consumer);
             }
         }
+        Last::Closed
     }
 
     fn poll(&self, consumer: &BaseConsumer<Member>, wait: Duration) -> Polled {
@@ -122,7 +137,16 @@ impl Pump {
         let topic = &self.settings.topic;
         match Trouble::of(error) {
             Trouble::Passing => tracing::debug!(%error, "kafka client"),
-            Trouble::Lasting => self.inbox.failed(unavailable(topic, error)),
+            Trouble::Lasting => {
+                let refusal = consumer.context().refusal();
+                self.inbox.failed(refusal.map_or_else(
+                    || unavailable(topic, error),
+                    |refusal| ReadError::Unavailable {
+                        what: format!("the topic {topic}"),
+                        why: refusal.to_string(),
+                    },
+                ));
+            }
             Trouble::Position => {
                 let parts = consumer.context().parts();
                 let positions: Vec<_> =
@@ -131,6 +155,7 @@ impl Pump {
                 let named = self.watermarks.check(&positions).err();
                 self.inbox.failed(named.unwrap_or_else(|| unavailable(topic, error)));
             }
+            Trouble::Fatal if is_displaced(consumer, error) => return Polled::Displaced,
             Trouble::Fatal => {
                 self.inbox.failed(unavailable(topic, error));
                 return Polled::Fatal;
@@ -186,7 +211,7 @@ impl Pump {
                 Polled::Record(number, record) => self.inbox.push([(number, record)]),
                 Polled::Nothing | Polled::Stale => {}
                 // The next poll says so again.
-                Polled::Fatal => break,
+                Polled::Fatal | Polled::Displaced => break,
             }
         }
         tell(consumer.resume(&self.reading(consumer)));
@@ -207,6 +232,13 @@ fn let_be_alone(consumer: &Arc<BaseConsumer<Member>>) {
     while Arc::strong_count(consumer) > 1 && begun.elapsed() < LAST_ANSWER {
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Whether a fatal error means that another member of the group bears this one's name.
+fn is_displaced(consumer: &BaseConsumer<Member>, error: &KafkaError) -> bool {
+    let cause = consumer.client().fatal_error().map(|(code, _)| code);
+    let fenced = Some(RDKafkaErrorCode::FencedInstanceId);
+    error.rdkafka_error_code() == fenced || cause == fenced
 }
 
 fn tell(result: KafkaResult<()>) {

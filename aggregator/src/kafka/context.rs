@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use common::refusal::{Refusal, Refusals};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, TopicPartitionList};
 
-use super::client::tell;
+use super::client::{hear, tell};
 use super::inbox::Inbox;
 use crate::tenure::Tenure;
 
@@ -44,12 +45,19 @@ pub(super) struct Member {
     inbox: Arc<Inbox>,
     tenure: Arc<Tenure>,
     topic: String,
+    refusals: Refusals,
     parts: Mutex<Parts>,
 }
 
 impl Member {
     pub(super) fn new(inbox: Arc<Inbox>, tenure: Arc<Tenure>, topic: &str) -> Self {
-        Self { inbox, tenure, topic: topic.to_owned(), parts: Mutex::default() }
+        let (refusals, parts) = (Refusals::default(), Mutex::default());
+        Self { inbox, tenure, topic: topic.to_owned(), refusals, parts }
+    }
+
+    /// Why a broker would not let this member in, if one did not.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        self.refusals.last()
     }
 
     pub(super) fn parts(&self) -> MutexGuard<'_, Parts> {
@@ -86,9 +94,8 @@ impl ClientContext for Member {
         tell(level, facility, message);
     }
 
-    // Each of these also comes as a log line.
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "kafka client");
+        hear(&self.refusals, &error, reason);
     }
 }
 

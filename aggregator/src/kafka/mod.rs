@@ -18,6 +18,7 @@ mod watermarks;
 use std::time::Duration;
 
 use common::config;
+use common::refusal::Refusal;
 use common::topic;
 use rdkafka::error::KafkaError;
 use thiserror::Error;
@@ -28,16 +29,16 @@ pub use tail::{KafkaTail, TailReader};
 /// What a consumer needs to know.
 #[derive(Clone, Debug)]
 pub struct ConsumerSettings {
-    /// HOST:PORT of some brokers.
-    pub brokers: Vec<String>,
+    /// The brokers, and how they let us in.
+    pub kafka: config::Kafka,
     /// The topic; `tallyhook.events.v1` by default.
     pub topic: String,
     /// How many partitions the topic has.
     pub partitions: u16,
     /// The consumer group; `tallyhook-aggregator` by default.
     pub group: String,
-    /// A name that this member keeps over a restart (the pod's, in a stateful set), so that its
-    /// partitions wait for it. None by default: a host's name would lie where two processes share it.
+    /// A name that this member keeps over a restart, so that its partitions wait for it; the
+    /// configuration's by default. Of two with the same name the elder is displaced.
     pub member: Option<String>,
     /// How long a silent member keeps its partitions: `kafka.session_timeout_ms`, 10 s by default.
     pub session_timeout: Duration,
@@ -48,11 +49,11 @@ impl ConsumerSettings {
     #[must_use]
     pub fn new(kafka: &config::Kafka, partitions: u16) -> Self {
         Self {
-            brokers: kafka.brokers.clone(),
+            kafka: kafka.clone(),
             topic: topic::EVENTS.to_owned(),
             partitions,
             group: "tallyhook-aggregator".to_owned(),
-            member: None,
+            member: kafka.member.clone(),
             session_timeout: kafka.session_timeout,
         }
     }
@@ -64,6 +65,9 @@ pub enum ConnectError {
     /// The client could not be made.
     #[error("cannot make a consumer for Kafka; check kafka.brokers")]
     Client(#[source] KafkaError),
+    /// The brokers would not let us in.
+    #[error(transparent)]
+    NotLetIn(Refusal),
     /// The brokers did not answer.
     #[error("Kafka does not answer; check that kafka.brokers can be reached")]
     Unreachable(#[source] KafkaError),

@@ -6,12 +6,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use common::log::{BatchLimit, Item, ReadBatch, ReadError, Record, SKIP_PARTITION, Subscribe};
 use rdkafka::Message as _;
-use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 
-use super::client::{Logged, at_offsets, reading};
+use super::client::{Logged, at_offsets, made, reading};
 use super::close::let_go;
 use super::watermarks::{Watermarks, unavailable};
 use super::{ConnectError, ConsumerSettings};
@@ -56,7 +55,8 @@ impl Subscribe for KafkaTail {
         let read: Vec<(u16, u64)> =
             wanted.iter().copied().filter(|(_, position)| *position != SKIP_PARTITION).collect();
         let opened = |error: KafkaError| unavailable(topic, &error);
-        let consumer = BaseConsumer::from_config_and_context(&reading(&self.settings), Logged);
+        let consumer: KafkaResult<BaseConsumer<Logged>> =
+            made(&reading(&self.settings), Logged::default());
         let consumer = consumer.map_err(opened)?;
         consumer.assign(&at_offsets(topic, &read)).map_err(opened)?;
         let watermarks = self.watermarks.clone();

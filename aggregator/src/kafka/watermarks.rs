@@ -4,12 +4,12 @@ use std::thread;
 use std::time::Duration;
 
 use common::log::{ReadError, SKIP_PARTITION};
-use rdkafka::config::FromClientConfigAndContext as _;
+use common::refusal::{Refusals, Unanswered};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::client::{Logged, asking};
+use super::client::{Logged, asking, made};
 use super::{ConnectError, ConsumerSettings};
 
 /// How long the brokers may take to answer.
@@ -28,11 +28,21 @@ pub(super) struct Watermarks {
 impl Watermarks {
     /// Connects, and checks that the topic is there with as many partitions as expected.
     pub(super) fn connect(settings: &ConsumerSettings) -> Result<Self, ConnectError> {
-        let client = BaseConsumer::from_config_and_context(&asking(settings), Logged);
+        let refusals = Refusals::default();
+        let client: KafkaResult<BaseConsumer<Logged>> =
+            made(&asking(settings), Logged::new(&refusals));
         let client = client.map_err(ConnectError::Client)?;
         let topic = settings.topic.clone();
-        let metadata = client.fetch_metadata(Some(&topic), PATIENCE);
-        let metadata = metadata.map_err(ConnectError::Unreachable)?;
+        let answer = refusals.ask(PATIENCE, |wait| {
+            let answer = client.fetch_metadata(Some(&topic), wait);
+            // Nobody else takes errors and log lines off this client's queue.
+            while client.poll(Duration::ZERO).is_some() {}
+            answer
+        });
+        let metadata = answer.map_err(|unanswered| match unanswered {
+            Unanswered::Refused(refusal) => ConnectError::NotLetIn(refusal),
+            Unanswered::Failed(error) => ConnectError::Unreachable(error),
+        })?;
         let found = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
         let wanted = settings.partitions;
         match found {

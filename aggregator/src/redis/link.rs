@@ -7,10 +7,11 @@ use common::store::StoreError;
 use redis::cluster::{ClusterClient, ClusterConnection};
 use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo};
 use redis::{
-    Client, Cmd, Connection, ConnectionInfo, ErrorKind, RedisError, RedisResult, Value,
-    from_redis_value,
+    Client, Cmd, Connection, ConnectionInfo, ErrorKind, RedisError, RedisResult, TlsCertificates,
+    Value, from_redis_value,
 };
 
+use super::access;
 use super::options::{RedisOptions, Topology};
 
 /// Connections kept open while nobody asks.
@@ -45,7 +46,13 @@ impl Links {
             place: "Redis".to_owned(),
             message: format!("redis.url cannot be used: {error}"),
         };
-        let clients = options.urls.iter().map(|url| Client::open(url.as_str()));
+        access::choose_cryptography();
+        let tls = options.tls.as_ref().map(access::certificates);
+        let client = |url: &String| match &tls {
+            None => Client::open(url.as_str()),
+            Some(tls) => Client::build_with_tls(url.as_str(), tls.clone()),
+        };
+        let clients = options.urls.iter().map(client);
         let clients = clients.collect::<RedisResult<Vec<Client>>>();
         let clients = clients.map_err(|error| unusable(&error))?;
         let Some(first) = clients.first() else {
@@ -57,12 +64,15 @@ impl Links {
             Topology::Standalone => false,
             Topology::Cluster => true,
             Topology::Detect => is_cluster(&clients, options.timeout).map_err(|error| {
-                StoreError::Engine { place: place.clone(), message: error.to_string() }
+                let plain = tls.is_none() && error.is_connection_dropped();
+                let hint = if plain { "; if TLS is spoken there, write rediss://" } else { "" };
+                let message = format!("{}{hint}", access::explained(&error));
+                StoreError::Engine { place: place.clone(), message }
             })?,
         };
         let target = if cluster {
             let nodes = clients.iter().map(|client| client.get_connection_info().clone());
-            let client = cluster_client(nodes.collect(), options.timeout);
+            let client = cluster_client(nodes.collect(), tls, options.timeout);
             Target::Cluster(client.map_err(|error| unusable(&error))?)
         } else {
             Target::Standalone(first.clone())
@@ -79,7 +89,7 @@ impl Links {
     /// The store's error for one of Redis.
     #[must_use]
     pub fn failed(&self, error: &RedisError) -> StoreError {
-        StoreError::Engine { place: self.place.clone(), message: error.to_string() }
+        StoreError::Engine { place: self.place.clone(), message: access::explained(error) }
     }
 
     /// Sends a command that may be repeated; a connection that was lost while it waited is replaced.
@@ -159,9 +169,18 @@ fn connect(client: &Client, timeout: Duration) -> RedisResult<Connection> {
     Ok(connection)
 }
 
-fn cluster_client(nodes: Vec<ConnectionInfo>, timeout: Duration) -> RedisResult<ClusterClient> {
-    // User and password are taken from the addresses and used for every node.
-    ClusterClient::builder(nodes)
+fn cluster_client(
+    nodes: Vec<ConnectionInfo>,
+    tls: Option<TlsCertificates>,
+    timeout: Duration,
+) -> RedisResult<ClusterClient> {
+    // User and password are taken from the addresses and used for every node, as is TLS.
+    let builder = ClusterClient::builder(nodes);
+    let builder = match tls {
+        Some(tls) => builder.certs(tls),
+        None => builder,
+    };
+    builder
         .connection_timeout(timeout)
         .response_timeout(timeout)
         .retries(CLUSTER_RETRIES)

@@ -3,6 +3,7 @@
 //! Documents are packed into pages, since a key of Redis costs a hundred bytes beside its value. A
 //! partition's keys share a hash tag, and one script a commit compares the position and writes.
 
+mod access;
 mod address;
 mod at;
 mod cache;
@@ -78,6 +79,7 @@ impl RedisStore {
             return Err(StoreError::Engine { place: links.place().to_owned(), message });
         }
         let warnings = checks::check(&links)?;
+        access::check(&links, prefix).map_err(|error| links.failed(&error))?;
         claim(&links, prefix, manifest)?;
         let cache = Cache::new(options.cache_bytes);
         Ok(Self {

@@ -50,6 +50,12 @@ pub fn manifest(prefix: &str) -> String {
     format!("{prefix}:manifest")
 }
 
+/// The name of what is written and deleted at the start, to see that it may be.
+#[must_use]
+pub fn probe(prefix: &str) -> String {
+    format!("{prefix}:probe")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

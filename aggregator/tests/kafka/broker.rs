@@ -47,9 +47,9 @@ impl Broker {
     }
 
     pub fn kafka(&self) -> config::Kafka {
-        let brokers = vec![format!("127.0.0.1:{}", self.port)];
         let session_timeout = Duration::from_secs(6);
-        config::Kafka { brokers, replication: 1, allow_unsafe: true, session_timeout }
+        let brokers = vec![format!("127.0.0.1:{}", self.port)];
+        config::Kafka { session_timeout, ..config::Kafka::open(brokers) }
     }
 
     /// A topic that nobody else uses.

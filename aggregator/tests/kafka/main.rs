@@ -6,6 +6,7 @@
 mod broker;
 mod feed;
 mod log;
+mod member;
 mod outage;
 mod topics;
 
@@ -16,7 +17,7 @@ use crate::broker::Broker;
 
 type Part = (&'static str, fn(&Broker));
 
-const PARTS: [Part; 10] = [
+const PARTS: [Part; 12] = [
     ("the log's conformance suite", log::conforms),
     ("a record says what it is", log::a_record_says_what_it_is),
     ("other partitions are refused", log::other_partitions_than_expected_are_refused),
@@ -26,6 +27,8 @@ const PARTS: [Part; 10] = [
     ("a slow fold", feed::a_slow_fold_misses_nothing),
     ("positions outside of the log", feed::a_position_outside_of_the_log_is_named),
     ("a record without payload", feed::a_record_without_payload_keeps_its_place),
+    ("a restarted member", member::a_restarted_member_gets_its_partitions_back),
+    ("two with one name", member::of_two_with_one_name_the_elder_ends),
     ("topics", topics::differences_are_shown_and_mended),
 ];
 

@@ -9,13 +9,15 @@ use aggregator::fold::shop::ShopSettings;
 use aggregator::metrics::AggregatorMetrics;
 use aggregator::progress::Progress;
 use aggregator::query::{Parts, Query};
-use aggregator::run::{Runner, Telling};
+use aggregator::run::{FoldError, Runner, Telling};
 use aggregator::views::Views;
+use anyhow::Context as _;
 use common::config::{Config, PseudonymKey};
 use common::customer::Pseudonymizer;
 use prometheus::Registry;
+use tokio::sync::oneshot;
 
-use super::listeners::{Answering, Listeners};
+use super::listeners::{Answering, Listeners, Servers};
 use crate::node::{clock, distributed};
 use crate::output::Output;
 
@@ -44,6 +46,7 @@ pub fn run(config: &Config, output: Output, listeners: Listeners) -> anyhow::Res
         mode: "distributed",
     }));
     let mut runner = Runner::start(feed, store, settings, &telling)?;
+    let displaced = runner.displaced();
     let api = Data::new(Api::new(query, registry, metrics, config.admin.token.clone(), None));
 
     let address = listeners.admin()?;
@@ -56,10 +59,22 @@ pub fn run(config: &Config, output: Output, listeners: Listeners) -> anyhow::Res
             },
         })?;
         output.line(format_args!("admin http://{address}"))?;
-        let ended = servers.until_stopped().await;
+        let ended = until_ended(&mut servers, displaced).await;
         servers.stop().await;
         ended
     });
     runner.stop();
     served
+}
+
+/// Resolves when the process is told to stop, cannot go on, or another one has taken its place.
+async fn until_ended(
+    servers: &mut Servers,
+    displaced: Option<oneshot::Receiver<FoldError>>,
+) -> anyhow::Result<()> {
+    let Some(displaced) = displaced else { return servers.until_stopped().await };
+    tokio::select! {
+        ended = servers.until_stopped() => ended,
+        Ok(error) = displaced => Err(error).context("this fold ends"),
+    }
 }

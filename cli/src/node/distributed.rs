@@ -45,7 +45,7 @@ pub fn kafka_feed(config: &Config) -> anyhow::Result<KafkaFeed> {
 /// The state in Redis.
 pub fn redis_store(config: &Config, key: &PseudonymKey) -> anyhow::Result<RedisStore> {
     let redis = config.redis.as_ref().context("redis.url is not configured")?;
-    let options = RedisOptions::new(redis.url.expose());
+    let options = RedisOptions::of(redis);
     let store = RedisStore::open(&options, PREFIX, &state::manifest(config, key))?;
     for warning in store.warnings() {
         tracing::warn!("Redis: {warning}");
@@ -54,7 +54,11 @@ pub fn redis_store(config: &Config, key: &PseudonymKey) -> anyhow::Result<RedisS
 }
 
 fn kafka(config: &Config) -> anyhow::Result<&Kafka> {
-    config.kafka.as_ref().context("kafka.brokers is not configured")
+    let kafka = config.kafka.as_ref().context("kafka.brokers is not configured")?;
+    if let Some(warning) = kafka.warning() {
+        tracing::warn!("{warning}");
+    }
+    Ok(kafka)
 }
 
 /// Refuses topics that may lose what was acknowledged, unless the configuration takes that.

@@ -109,6 +109,19 @@ pub enum ConfigError {
         /// Where it stands.
         place: String,
     },
+    /// The program was built without something that the configuration asks for.
+    #[error(
+        "{key} ({place}): this tallyhook was built without {what}; build it with \
+         `cargo build --release -p tallyhook --features kafka-tls`, or take the container image"
+    )]
+    NotBuilt {
+        /// Dotted key.
+        key: String,
+        /// Where it stands.
+        place: String,
+        /// What is missing.
+        what: &'static str,
+    },
     /// The pseudonym key in the data directory cannot be made or read.
     #[error(
         "cannot {action} the pseudonym key {}: {source}; make data.dir writable or set privacy.pseudonym_key",

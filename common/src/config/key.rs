@@ -134,7 +134,17 @@ pub(super) const KEYS: &[Known] = &[
     known("kafka.replication", Kind::Number, Some("3")),
     known("kafka.allow_unsafe", Kind::Boolean, Some("false")),
     known("kafka.session_timeout_ms", Kind::Number, Some("10000")),
+    known("kafka.tls", Kind::Boolean, Some("false")),
+    known("kafka.tls_ca", Kind::Text, None),
+    known("kafka.tls_cert", Kind::Text, None),
+    known("kafka.tls_key", Kind::Text, None),
+    known("kafka.sasl_mechanism", Kind::Text, None),
+    known("kafka.sasl_username", Kind::Secret, None),
+    known("kafka.sasl_password", Kind::Secret, None),
     known("redis.url", Kind::Address, Some("redis://127.0.0.1:6379")),
+    known("redis.tls_ca", Kind::Text, None),
+    known("redis.tls_cert", Kind::Text, None),
+    known("redis.tls_key", Kind::Text, None),
 ];
 
 impl Known {

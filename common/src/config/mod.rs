@@ -19,11 +19,14 @@
 //! defective = ["broken"]
 //! ```
 
+#[cfg(test)]
+mod access_tests;
 mod environment;
 mod error;
 mod key;
 mod layers;
 mod listen;
+mod login;
 mod parse;
 mod print;
 mod privacy;
@@ -35,6 +38,7 @@ mod sources;
 mod stores;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::collections::BTreeMap;
 
@@ -42,6 +46,7 @@ pub use error::{ConfigError, Place};
 pub use key::Key;
 pub use layers::{DEFAULT_FILE, Inputs, Override};
 pub use listen::{Admin, Public};
+pub use login::{Login, Mechanism, SecretText};
 pub use print::Effective;
 pub use privacy::{Privacy, PseudonymKey};
 pub use reasons::Reasons;
@@ -49,6 +54,7 @@ pub use secret::{Reference, Secret};
 pub use shops::{Shop, ShopOverride, Shops};
 pub use sources::{Attributes, Platform, ShopList, Source, SourceName};
 pub use stores::{Data, Kafka, Log, Redis, RedisUrl};
+pub use tls::{Authorities, ClientCertificate, Pem, Tls, Transport};
 
 use crate::shop::ShopDomain;
 

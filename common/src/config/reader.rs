@@ -108,6 +108,11 @@ impl<'a> Reader<'a> {
         self.layers.place_of(&Key::dotted(section)).is_some()
     }
 
+    /// A variable that is no layer's: others set it.
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+        self.environment.get(name).map(String::as_str)
+    }
+
     /// Where a key or section stands, for an error about it.
     pub(super) fn place(&self, key: &Key) -> Place {
         self.layers.place_of(key).unwrap_or(Place::Default)

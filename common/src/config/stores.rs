@@ -7,9 +7,11 @@ use std::time::Duration;
 use super::Needs;
 use super::error::{ConfigError, Problem};
 use super::key::Key;
+use super::login::{self, Login, Mechanism};
 use super::parse;
 use super::reader::Reader;
 use super::secret::{Secret, masked};
+use super::tls::{Authorities, ClientCertificate, Tls, Transport};
 
 /// `[data]`.
 #[derive(Clone, Debug)]
@@ -39,22 +41,47 @@ pub struct Kafka {
     /// `kafka.replication`: copies of each partition that `topics` makes. 1 to 100, default 3.
     /// `TALLYHOOK_KAFKA__REPLICATION`.
     pub replication: u16,
-    /// `kafka.allow_unsafe`: start although the topics may lose acknowledged events. Default
-    /// `false`. `TALLYHOOK_KAFKA__ALLOW_UNSAFE`.
+    /// `kafka.allow_unsafe`: start although the topics may lose acknowledged events, or a password
+    /// crosses the network in clear. Default `false`. `TALLYHOOK_KAFKA__ALLOW_UNSAFE`.
     pub allow_unsafe: bool,
     /// `kafka.session_timeout_ms`: how long an `aggregate` that is not heard of keeps its partitions.
     /// Shorter: a killed one is replaced sooner. Longer: a short outage of Kafka moves nothing. 6000
     /// to 1800000, which is what brokers allow unless told otherwise; default 10000.
     /// `TALLYHOOK_KAFKA__SESSION_TIMEOUT_MS`.
     pub session_timeout: Duration,
+    /// `kafka.tls`: whether brokers are reached over TLS; a program built with `kafka-tls` can.
+    /// Default `false`. `TALLYHOOK_KAFKA__TLS`.
+    ///
+    /// With it, each a PEM file and none by default: `kafka.tls_ca`, the authorities that may have
+    /// signed the brokers' certificates (unset: the system's), `TALLYHOOK_KAFKA__TLS_CA`;
+    /// `kafka.tls_cert` and `kafka.tls_key`, a certificate of ours and its private key for brokers
+    /// that ask for one, `TALLYHOOK_KAFKA__TLS_CERT`, `TALLYHOOK_KAFKA__TLS_KEY`.
+    pub transport: Transport,
+    /// `kafka.sasl_mechanism`: `plain`, `scram-sha-256` or `scram-sha-512` for brokers that want a
+    /// login; none by default. `TALLYHOOK_KAFKA__SASL_MECHANISM`. A program built with `kafka-tls`
+    /// knows the latter two. `plain` without TLS is refused unless `kafka.allow_unsafe`.
+    ///
+    /// With it, both needed and both secrets: `kafka.sasl_username`,
+    /// `TALLYHOOK_KAFKA__SASL_USERNAME`, and `kafka.sasl_password`,
+    /// `TALLYHOOK_KAFKA__SASL_PASSWORD`.
+    pub login: Option<Login>,
+    /// A name that this member of the consumer group keeps over restarts, so that its partitions
+    /// wait for it. No key of the file: the environment's variable `POD_NAME`, which Kubernetes'
+    /// downward API sets; unset by default. It is never the host's name, which processes share.
+    pub member: Option<String>,
 }
 
 /// `[redis]`: the state of the distributed shape.
 #[derive(Clone, Debug)]
 pub struct Redis {
     /// `redis.url`: also as `env:NAME` or `file:PATH`, as it may hold a password. Default
-    /// `redis://127.0.0.1:6379`. `TALLYHOOK_REDIS__URL`.
+    /// `redis://127.0.0.1:6379`; `rediss://` is Redis over TLS. `TALLYHOOK_REDIS__URL`.
     pub url: RedisUrl,
+    /// For `rediss://`, each a PEM file and none by default: `redis.tls_ca`, the authorities that may
+    /// have signed the servers' certificates (unset: the system's), `TALLYHOOK_REDIS__TLS_CA`;
+    /// `redis.tls_cert` and `redis.tls_key`, a certificate of ours and its private key for servers
+    /// that ask for one, `TALLYHOOK_REDIS__TLS_CERT`, `TALLYHOOK_REDIS__TLS_KEY`.
+    pub transport: Transport,
 }
 
 /// An address of Redis; `Debug` and `Display` leave out user, password and query.
@@ -68,6 +95,10 @@ impl RedisUrl {
         &self.0
     }
 
+    fn is_tls(&self) -> bool {
+        self.0.starts_with("rediss://")
+    }
+
     fn parse(secret: &Secret) -> Result<Self, Problem> {
         let allowed = "use redis://HOST:PORT or rediss://HOST:PORT";
         let text =
@@ -75,6 +106,11 @@ impl RedisUrl {
         let rest = text.strip_prefix("redis://").or_else(|| text.strip_prefix("rediss://"));
         if rest.is_none_or(|rest| rest.is_empty() || rest.contains(char::is_whitespace)) {
             return Err(Problem::new("not an address of Redis", allowed));
+        }
+        // Clients take `#insecure` for "check no certificate".
+        if text.contains('#') {
+            let allowed = "leave out # and what follows; in a password write it as %23";
+            return Err(Problem::new("it holds a #", allowed));
         }
         Ok(Self(text.to_owned()))
     }
@@ -113,16 +149,110 @@ impl Kafka {
         if !reader.has("kafka") && !needs.kafka() {
             return Ok(None);
         }
-        Ok(Some(Self {
-            brokers: reader.list(&Key::dotted("kafka.brokers"), parse::brokers)?,
-            replication: reader.number(&Key::dotted("kafka.replication"), 1, 100)?,
-            allow_unsafe: reader.required(&Key::dotted("kafka.allow_unsafe"), parse::boolean)?,
-            session_timeout: Duration::from_millis(reader.number(
-                &Key::dotted("kafka.session_timeout_ms"),
-                6_000,
-                1_800_000,
-            )?),
-        }))
+        let brokers = reader.list(&Key::dotted("kafka.brokers"), parse::brokers)?;
+        let replication = reader.number(&Key::dotted("kafka.replication"), 1, 100)?;
+        let allow_unsafe = reader.required(&Key::dotted("kafka.allow_unsafe"), parse::boolean)?;
+        let tls = reader.required(&Key::dotted("kafka.tls"), parse::boolean)?;
+        let off = (!tls).then_some("set kafka.tls = true, or leave this out");
+        let transport = Transport::read(reader, "kafka", off)?;
+        let login = Login::read(reader, tls || allow_unsafe)?;
+        let member = login::member(reader)?;
+        let session_timeout_ms =
+            reader.number(&Key::dotted("kafka.session_timeout_ms"), 6_000, 1_800_000)?;
+        let kafka = Self {
+            brokers,
+            replication,
+            allow_unsafe,
+            session_timeout: Duration::from_millis(session_timeout_ms),
+            transport,
+            login,
+            member,
+        };
+        if needs.kafka() {
+            kafka.refuse_unbuilt(reader, cfg!(feature = "kafka-tls"))?;
+        }
+        Ok(Some(kafka))
+    }
+
+    /// Brokers of a cluster that is open to everybody and keeps one copy, as on a machine of one's
+    /// own.
+    #[must_use]
+    pub fn open(brokers: Vec<String>) -> Self {
+        Self {
+            brokers,
+            replication: 1,
+            allow_unsafe: true,
+            session_timeout: Duration::from_secs(10),
+            transport: Transport::Plain,
+            login: None,
+            member: None,
+        }
+    }
+
+    /// What every client of Kafka is told so that it gets in, by librdkafka's names. Values may be
+    /// secret.
+    #[must_use]
+    pub fn client_properties(&self) -> Vec<(&'static str, String)> {
+        let protocol = match (&self.transport, &self.login) {
+            (Transport::Plain, None) => "plaintext",
+            (Transport::Plain, Some(_)) => "sasl_plaintext",
+            (Transport::Tls(_), None) => "ssl",
+            (Transport::Tls(_), Some(_)) => "sasl_ssl",
+        };
+        let mut all = vec![
+            ("bootstrap.servers", self.brokers.join(",")),
+            ("security.protocol", protocol.to_owned()),
+        ];
+        if let Transport::Tls(Tls { authorities, client }) = &self.transport {
+            // The name too: any certificate of the authority would do otherwise.
+            all.push(("ssl.endpoint.identification.algorithm", "https".to_owned()));
+            match authorities {
+                // OpenSSL inside the program does not know where this system keeps them.
+                Authorities::System => all.push(("ssl.ca.location", "probe".to_owned())),
+                Authorities::File(pem) => all.push(("ssl.ca.pem", pem.expose().to_owned())),
+            }
+            if let Some(ClientCertificate { chain, key }) = client {
+                all.push(("ssl.certificate.pem", chain.expose().to_owned()));
+                all.push(("ssl.key.pem", key.expose().to_owned()));
+            }
+        }
+        if let Some(Login { mechanism, username, password }) = &self.login {
+            all.push(("sasl.mechanism", mechanism.name().to_owned()));
+            all.push(("sasl.username", username.expose().to_owned()));
+            all.push(("sasl.password", password.expose().to_owned()));
+        }
+        all
+    }
+
+    /// What a careful operator should hear of at the start.
+    #[must_use]
+    pub fn warning(&self) -> Option<&'static str> {
+        match (&self.transport, &self.login) {
+            (Transport::Plain, Some(Login { mechanism: Mechanism::Plain, .. })) => Some(
+                "kafka.allow_unsafe is set, and the password crosses the network in clear:                  set kafka.tls = true",
+            ),
+            (Transport::Plain, Some(_)) => Some(
+                "the login is not protected by TLS: who listens can read all events and guess at                  the password; set kafka.tls = true",
+            ),
+            (Transport::Plain, None) | (Transport::Tls(_), _) => None,
+        }
+    }
+
+    /// Refuses what this program cannot do because it was built without OpenSSL.
+    pub(super) fn refuse_unbuilt(
+        &self,
+        reader: &Reader<'_>,
+        built: bool,
+    ) -> Result<(), ConfigError> {
+        let scram = self.login.as_ref().is_some_and(|login| login.mechanism != Mechanism::Plain);
+        let (key, what) = match (&self.transport, scram) {
+            _ if built => return Ok(()),
+            (Transport::Plain, false) => return Ok(()),
+            (Transport::Tls(_), _) => (Key::dotted("kafka.tls"), "TLS for Kafka"),
+            (Transport::Plain, true) => (Key::dotted("kafka.sasl_mechanism"), "SCRAM"),
+        };
+        let place = reader.place(&key).to_string();
+        Err(ConfigError::NotBuilt { key: key.to_string(), place, what })
     }
 }
 
@@ -143,6 +273,8 @@ impl Redis {
             problem: problem.what.into_owned(),
             allowed: problem.allowed,
         })?;
-        Ok(Some(Self { url }))
+        let off = (!url.is_tls()).then_some("write rediss:// in redis.url, or leave this out");
+        let transport = Transport::read(reader, "redis", off)?;
+        Ok(Some(Self { url, transport }))
     }
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use super::access_tests::Files;
 use super::*;
 use crate::reason::Reason;
 
@@ -12,7 +13,7 @@ const LEAST: &str = "[sources.shopify]\nsecrets = [\"s3cr3t-one\"]\n";
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
 /// Loads a file's text with variables and flags; the file is named `tallyhook.toml` in messages.
-fn load(
+pub(super) fn load(
     text: &str,
     environment: &[(&str, &str)],
     flags: &[(&str, &str, &str)],
@@ -36,7 +37,7 @@ fn load(
     Config::load(&inputs, needs).map_err(|error| error.to_string().replace(&prefix, ""))
 }
 
-fn refused(text: &str, environment: &[(&str, &str)], needs: Needs) -> String {
+pub(super) fn refused(text: &str, environment: &[(&str, &str)], needs: Needs) -> String {
     load(text, environment, &[], needs).map(|_| ()).expect_err(text)
 }
 
@@ -326,6 +327,8 @@ fn flags_win_over_environment_and_environment_over_file() {
 
 #[test]
 fn every_key_can_be_set_by_its_variable() {
+    let files = Files::new();
+    let (certificate, private) = (&*files.certificate, &*files.key);
     let values = [
         ("public.listen", "localhost:1"),
         ("public.body_limit_bytes", "2048"),
@@ -351,7 +354,17 @@ fn every_key_can_be_set_by_its_variable() {
         ("kafka.replication", "1"),
         ("kafka.allow_unsafe", "true"),
         ("kafka.session_timeout_ms", "45000"),
-        ("redis.url", "redis://:s3cr3t@cache:6379"),
+        ("kafka.tls", "true"),
+        ("kafka.tls_ca", certificate),
+        ("kafka.tls_cert", certificate),
+        ("kafka.tls_key", private),
+        ("kafka.sasl_mechanism", "scram-sha-512"),
+        ("kafka.sasl_username", "kafka-us3r"),
+        ("kafka.sasl_password", "kafka-s3cr3t"),
+        ("redis.url", "rediss://:s3cr3t@cache:6379"),
+        ("redis.tls_ca", certificate),
+        ("redis.tls_cert", certificate),
+        ("redis.tls_key", private),
     ];
     let mut environment = BTreeMap::from([("TALLYHOOK_TOKEN".to_owned(), "t0ken".to_owned())]);
     let named =
@@ -377,10 +390,10 @@ fn every_key_can_be_set_by_its_variable() {
     assert_eq!(config.kafka.as_ref().map(|kafka| kafka.allow_unsafe), Some(true));
     assert_eq!(config.reasons[&Reason::Defective], ["torn", "broken"]);
     let shown = format!("{config:?}{}", config.print());
-    for secret in ["t0ken", "s3cr3t", KEY] {
+    for secret in ["t0ken", "s3cr3t", "us3r", KEY] {
         assert!(!shown.contains(secret), "{shown}");
     }
-    assert!(shown.contains("redis://<redacted>@cache:6379"), "{shown}");
+    assert!(shown.contains("rediss://<redacted>@cache:6379"), "{shown}");
 }
 
 #[test]

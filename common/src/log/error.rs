@@ -144,6 +144,15 @@ pub enum ReadError {
         /// What the servers, or their client, said.
         why: String,
     },
+    /// Another process reads in the place of this one; it goes on, and this one has to end.
+    #[error(
+        "another process is the member {member} of the consumer group now; give every process a \
+         POD_NAME of its own, or none"
+    )]
+    Displaced {
+        /// The name that both bear.
+        member: String,
+    },
     /// Everything was read, and the log is closed.
     #[error("the log is closed and everything in it was read")]
     Closed,

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use common::event::Event;
 use common::log::{Append, AppendError, Appended, LogMetrics, LogOp};
+use common::refusal::{Refusals, Unanswered};
 use common::topic;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -49,6 +50,7 @@ pub struct ProducerError(#[source] KafkaError);
 struct Shared {
     settings: ProducerSettings,
     metrics: Arc<dyn LogMetrics>,
+    refusals: Refusals,
     current: RwLock<Current>,
 }
 
@@ -73,9 +75,10 @@ impl KafkaLog {
         settings: ProducerSettings,
         metrics: Arc<dyn LogMetrics>,
     ) -> Result<Self, ProducerError> {
-        let producer = settings.producer().map_err(ProducerError)?;
+        let refusals = Refusals::default();
+        let producer = settings.producer(&refusals).map_err(ProducerError)?;
         let current = RwLock::new(Current { generation: 0, producer: Some(producer) });
-        Ok(Self { shared: Arc::new(Shared { settings, metrics, current }) })
+        Ok(Self { shared: Arc::new(Shared { settings, metrics, refusals, current }) })
     }
 
     /// Asks the brokers whether they serve the topic. It blocks for `timeout` at most.
@@ -83,9 +86,13 @@ impl KafkaLog {
         // Cloned, so that nobody waits for the brokers behind the lock.
         let producer = self.shared.read().producer.clone().ok_or(AppendError::Closed)?;
         let topic = &self.shared.settings.topic;
-        let answer = producer.client().fetch_metadata(Some(topic), timeout);
+        let ask = |wait| producer.client().fetch_metadata(Some(topic), wait);
+        let answer = self.shared.refusals.ask(timeout, ask);
         retire(producer, Duration::ZERO);
-        let metadata = answer.map_err(|error| unavailable(&error))?;
+        let metadata = answer.map_err(|unanswered| match unanswered {
+            Unanswered::Refused(refusal) => AppendError::Unavailable { why: refusal.to_string() },
+            Unanswered::Failed(error) => unavailable(&error),
+        })?;
         let found = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
         let wanted = usize::from(self.shared.settings.partitions);
         if found == wanted {
@@ -215,7 +222,7 @@ impl Shared {
         if current.generation != generation || current.producer.is_none() {
             return;
         }
-        match self.settings.producer() {
+        match self.settings.producer(&self.refusals) {
             Ok(producer) => {
                 tracing::error!("the producer met a fatal error and is replaced");
                 current.generation += 1;

@@ -4,18 +4,20 @@
 use std::time::Duration;
 
 use common::config;
+use common::refusal::{Refusal, Refusals};
 use common::topic;
 use rdkafka::ClientContext;
-use rdkafka::config::{ClientConfig, FromClientConfigAndContext as _, RDKafkaLogLevel};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 
 use super::Producer;
 
 /// What a producer needs to know.
 #[derive(Clone, Debug)]
 pub struct ProducerSettings {
-    /// HOST:PORT of some brokers.
-    pub brokers: Vec<String>,
+    /// The brokers, and how they let us in.
+    pub kafka: config::Kafka,
     /// The topic; `tallyhook.events.v1` by default.
     pub topic: String,
     /// How many partitions the topic has.
@@ -37,7 +39,7 @@ impl ProducerSettings {
     #[must_use]
     pub fn new(kafka: &config::Kafka, partitions: u16) -> Self {
         Self {
-            brokers: kafka.brokers.clone(),
+            kafka: kafka.clone(),
             topic: topic::EVENTS.to_owned(),
             partitions,
             linger: Duration::ZERO,
@@ -47,13 +49,13 @@ impl ProducerSettings {
         }
     }
 
-    pub(super) fn producer(&self) -> KafkaResult<Producer> {
-        Producer::from_config_and_context(&self.client(), Logged)
+    pub(super) fn producer(&self, refusals: &Refusals) -> KafkaResult<Producer> {
+        made(&self.client(), &Logged::new(refusals))
     }
 
     fn client(&self) -> ClientConfig {
         let ms = |duration: Duration| duration.as_millis().to_string();
-        let mut client = base(&self.brokers);
+        let mut client = base(&self.kafka);
         client
             // Off by default: a retry could write a record twice, or before an earlier one.
             .set("enable.idempotence", "true")
@@ -80,20 +82,43 @@ impl ProducerSettings {
 }
 
 /// What every client shares.
-pub(super) fn base(brokers: &[String]) -> ClientConfig {
+pub(super) fn base(kafka: &config::Kafka) -> ClientConfig {
     let mut client = ClientConfig::new();
     client
-        .set("bootstrap.servers", brokers.join(","))
         .set("client.id", "tallyhook-ingest")
         // Up to 10 s by default: a broker that is back would stand idle.
         .set("reconnect.backoff.max.ms", "1000")
         .set_log_level(RDKafkaLogLevel::Warning);
+    for (name, value) in kafka.client_properties() {
+        client.set(name, value);
+    }
     client
 }
 
-/// Passes on what librdkafka says.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Logged;
+/// Makes a client. An error about a setting loses the setting's value, which may be secret.
+pub(super) fn made<C>(client: &ClientConfig, context: &Logged) -> KafkaResult<C>
+where
+    C: FromClientConfigAndContext<Logged>,
+{
+    C::from_config_and_context(client, context.clone()).map_err(|error| match error {
+        KafkaError::ClientConfig(result, text, key, _) => {
+            KafkaError::ClientConfig(result, text, key, String::new())
+        }
+        other => other,
+    })
+}
+
+/// Passes on what librdkafka says, and keeps why a broker would not let us in.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Logged {
+    refusals: Refusals,
+}
+
+impl Logged {
+    pub(super) fn new(refusals: &Refusals) -> Self {
+        Self { refusals: refusals.clone() }
+    }
+}
 
 impl ClientContext for Logged {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -112,5 +137,25 @@ impl ClientContext for Logged {
     // Each of these also comes as a log line.
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(%error, reason, "kafka client");
+        if let Some(refusal) = refusal_in(&error, reason) {
+            self.refusals.note(refusal);
+        }
+    }
+}
+
+impl ConsumerContext for Logged {}
+
+/// What of an error says that a broker would not let us in.
+fn refusal_in(error: &KafkaError, reason: &str) -> Option<Refusal> {
+    use RDKafkaErrorCode as Code;
+    match error.rdkafka_error_code() {
+        Some(Code::Authentication | Code::SaslAuthenticationFailed) => {
+            Some(Refusal::Login(reason.to_owned()))
+        }
+        Some(Code::SSL) => Some(Refusal::Tls(reason.to_owned())),
+        // The client's own guess, by the way in which the connection broke.
+        Some(_) | None => {
+            reason.contains("security.protocol").then(|| Refusal::Protocol(reason.to_owned()))
+        }
     }
 }

@@ -7,11 +7,7 @@ use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use super::*;
 
 fn settings(brokers: String) -> ProducerSettings {
-    let brokers = vec![brokers];
-    let session_timeout = Duration::from_secs(10);
-    let kafka =
-        common::config::Kafka { brokers, replication: 1, allow_unsafe: true, session_timeout };
-    ProducerSettings::new(&kafka, 1)
+    ProducerSettings::new(&common::config::Kafka::open(vec![brokers]), 1)
 }
 
 fn open(settings: ProducerSettings) -> KafkaLog {

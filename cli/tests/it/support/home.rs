@@ -83,9 +83,21 @@ impl Home {
 
     /// Starts another command that runs until it is stopped, and waits for the addresses it prints.
     pub fn process(&self, arguments: &[&str], name: &str, addresses: &[&str]) -> Server {
+        self.process_with(&[], arguments, name, addresses)
+    }
+
+    /// The same with variables in its environment.
+    pub fn process_with(
+        &self,
+        variables: &[(&str, &str)],
+        arguments: &[&str],
+        name: &str,
+        addresses: &[&str],
+    ) -> Server {
         let messages = self.path(&format!("{name}.stderr"));
         let file = File::options().create(true).append(true).open(&messages);
         let mut command = self.command(arguments);
+        command.envs(variables.iter().copied());
         command.stdout(Stdio::piped()).stderr(file.expect("a file"));
         Server::new(command.spawn().expect("the binary starts"), &messages, addresses)
     }

@@ -102,7 +102,7 @@ impl Drop for Kafka {
 }
 
 /// A port whose tens, as `kafka.sh` uses them, are free.
-fn free_base() -> u16 {
+pub(super) fn free_base() -> u16 {
     // Test binaries that run at the same time begin at different places.
     let begin = u16::try_from(std::process::id() % 200).expect("small") * 40;
     let bases = KAFKA_PORTS.step_by(40);
@@ -116,16 +116,22 @@ fn is_free(port: u16) -> bool {
 }
 
 fn kafka(arguments: &[&str]) -> String {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/dev/kafka.sh");
-    let output = Command::new("bash").arg(script).args(arguments).stdin(Stdio::null()).output();
-    let Output { status, stdout, stderr } = output.expect("bash runs");
+    script("kafka.sh", arguments, &[])
+}
+
+/// Runs a script of `deploy/dev` that must succeed, with more variables; what it printed.
+pub(super) fn script(name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/dev").join(name);
+    let mut command = Command::new("bash");
+    command.arg(script).args(arguments).envs(variables.iter().copied()).stdin(Stdio::null());
+    let Output { status, stdout, stderr } = command.output().expect("bash runs");
     let [stdout, stderr] =
         [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    assert!(status.success(), "kafka.sh {arguments:?}: {stdout}{stderr}");
+    assert!(status.success(), "{name} {arguments:?}: {stdout}{stderr}");
     stdout
 }
 
-fn text(path: &Path) -> &str {
+pub(super) fn text(path: &Path) -> &str {
     path.to_str().expect("a path that is text")
 }
 

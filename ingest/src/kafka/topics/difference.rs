@@ -198,8 +198,7 @@ mod tests {
     use super::*;
 
     fn kafka(replication: u16, allow_unsafe: bool) -> config::Kafka {
-        let session_timeout = std::time::Duration::from_secs(10);
-        config::Kafka { brokers: Vec::new(), replication, allow_unsafe, session_timeout }
+        config::Kafka { replication, allow_unsafe, ..config::Kafka::open(Vec::new()) }
     }
 
     fn found(wanted: &Wanted) -> Found {

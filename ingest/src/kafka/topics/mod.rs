@@ -6,18 +6,20 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use common::config;
+use common::refusal::{Refusal, Refusals, Unanswered};
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, ConfigSource, NewTopic, ResourceSpecifier,
     TopicReplication,
 };
-use rdkafka::config::FromClientConfigAndContext as _;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
 use thiserror::Error;
 
 pub use difference::{Aspect, Difference, Remedy};
 use difference::{Found, Wanted, differences, unsafe_of};
 
-use super::settings::{Logged, base};
+use super::settings::{Logged, base, made};
 
 /// How long the brokers may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Looks at the topics and makes them.
 pub struct Topics {
     admin: AdminClient<Logged>,
+    /// Asks for what is there. Unlike the admin client it hears why a broker would not have us.
+    asking: BaseConsumer<Logged>,
+    refusals: Refusals,
     kafka: config::Kafka,
     partitions: u16,
     names: Vec<String>,
@@ -36,6 +41,9 @@ pub enum TopicsError {
     /// The client could not be made.
     #[error("cannot make a client for Kafka; check kafka.brokers")]
     Client(#[source] KafkaError),
+    /// The brokers would not let us in.
+    #[error(transparent)]
+    NotLetIn(Refusal),
     /// The brokers did not answer.
     #[error("Kafka did not {what}; check that kafka.brokers can be reached")]
     Unreachable {
@@ -63,10 +71,26 @@ impl Topics {
     /// For the topics of a configuration. Nobody is asked yet.
     pub fn new(kafka: &config::Kafka, partitions: u16) -> Result<Self, TopicsError> {
         let names = [common::topic::EVENTS, common::topic::DEAD_LETTERS].map(str::to_owned);
-        let client = base(&kafka.brokers);
-        let admin = AdminClient::from_config_and_context(&client, Logged);
-        let admin = admin.map_err(TopicsError::Client)?;
-        Ok(Self { admin, kafka: kafka.clone(), partitions, names: names.into() })
+        let (client, refusals) = (base(kafka), Refusals::default());
+        let admin = made(&client, &Logged::default()).map_err(TopicsError::Client)?;
+        let asking = made(&client, &Logged::new(&refusals)).map_err(TopicsError::Client)?;
+        let kafka = kafka.clone();
+        Ok(Self { admin, asking, refusals, kafka, partitions, names: names.into() })
+    }
+
+    /// What brokers and topics there are. It blocks, for the time of one answer; only commands and a
+    /// start ask.
+    fn metadata(&self, what: &'static str) -> Result<Metadata, TopicsError> {
+        let answer = self.refusals.ask(PATIENCE, |wait| {
+            let answer = self.asking.fetch_metadata(None, wait);
+            // Takes errors and log lines off the client's queue.
+            while self.asking.poll(Duration::ZERO).is_some() {}
+            answer
+        });
+        answer.map_err(|unanswered| match unanswered {
+            Unanswered::Refused(refusal) => TopicsError::NotLetIn(refusal),
+            Unanswered::Failed(source) => TopicsError::Unreachable { what, source },
+        })
     }
 
     /// What differs from what should be, topic after topic.
@@ -117,10 +141,7 @@ impl Topics {
 
     /// Each topic as it should be, and as it is if it exists.
     async fn look(&self) -> Result<Vec<(Wanted, Option<Found>)>, TopicsError> {
-        let what = "list its topics";
-        let unreachable = |source| TopicsError::Unreachable { what, source };
-        // It blocks, for the time of one answer. Only commands and a start ask.
-        let metadata = self.admin.inner().fetch_metadata(None, PATIENCE).map_err(unreachable)?;
+        let metadata = self.metadata("list its topics")?;
         let brokers = metadata.brokers().len();
         let mut all = Vec::new();
         for name in &self.names {
@@ -181,8 +202,7 @@ impl Topics {
     async fn wait_for(&self, name: &str) -> Result<(), TopicsError> {
         let what = "make the topic known";
         for _ in 0..100 {
-            let metadata = self.admin.inner().fetch_metadata(None, PATIENCE);
-            let metadata = metadata.map_err(|source| TopicsError::Unreachable { what, source })?;
+            let metadata = self.metadata(what)?;
             if metadata.topics().iter().any(|topic| topic.name() == name) {
                 return Ok(());
             }
