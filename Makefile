@@ -11,6 +11,7 @@ export PATH := $(shell deploy/dev/setup.sh path):$(PATH)
 NEXTEST_PROFILE ?= $(if $(CI),ci,default)
 KILL_ROUNDS ?= 1000
 FAULT_ROUNDS ?= 20
+KAFKA_OUTAGE_SECONDS ?= 300
 FUZZ_SECONDS ?= 60
 CHECKED := --locked --workspace --features tallyhook/kafka-tls
 
@@ -33,9 +34,10 @@ lint: setup ## checks formatting, lints, licences and the boundaries of the crat
 bench: setup ## measures; docs/PERFORMANCE.md says what and how
 	cargo bench --locked -p tallyhook --bench throughput
 
-soak: setup ## kills program, folds, brokers and Redis again and again under load (KILL_ROUNDS=1000 FAULT_ROUNDS=20)
+soak: setup ## kills program, folds, brokers, Redis and Kafka again and again, and for long (KILL_ROUNDS=1000 FAULT_ROUNDS=20 KAFKA_OUTAGE_SECONDS=300)
 	TALLYHOOK_TEST_KILL_ROUNDS=$(KILL_ROUNDS) TALLYHOOK_TEST_FAULT_ROUNDS=$(FAULT_ROUNDS) \
-	cargo nextest run $(CHECKED) --profile soak -E 'test(kill) | test(/^(brokers|outages|scale)::/)'
+	TALLYHOOK_TEST_KAFKA_OUTAGE_SECONDS=$(KAFKA_OUTAGE_SECONDS) cargo nextest run $(CHECKED) --profile soak \
+		-E 'test(kill) | test(an_outage_of_kafka) | test(/^(brokers|outages|scale)::/)'
 
 fuzz: toolchain ## feeds the parsers random bytes (FUZZ_SECONDS=60 each)
 	@if [ ! -d common/fuzz ]; then echo "fuzz: not there yet (no common/fuzz)"; exit 0; fi; \

@@ -1,6 +1,7 @@
 //! A running instance of the embedded shape: both listeners, the fold, and an end that loses nothing.
 
 pub mod aggregate;
+mod door;
 pub mod ingest;
 mod listeners;
 mod stop;

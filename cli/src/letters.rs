@@ -1,10 +1,20 @@
 //! Dead letters as commands and the admin API show them.
 
+pub mod kafka;
+
+use std::sync::Arc;
+
+use common::config::{Config, PseudonymKey};
+use common::customer::Pseudonymizer;
 use common::shop::ShopDomain;
-use ingest::dead_letter::{DeadLetterDir, Envelope, KeepError, LetterId};
+use ingest::dead_letter::{DeadLetter, DeadLetterDir, Envelope, KeepError, LetterId, Summary};
+use ingest::metrics::IngestMetrics;
 use ingest::outcome::DeadLetterReason;
-use ingest::receiver::{Receiver, Retried, RetryError};
+use ingest::receiver::{EventLog, Ports, Receiver, Retried, RetryError};
+use prometheus::Registry;
 use serde::{Deserialize, Serialize};
+
+use crate::node::clock;
 
 /// All letters.
 #[derive(Debug, Serialize, Deserialize)]
@@ -54,18 +64,25 @@ pub struct Retry {
 
 /// All letters of a directory.
 pub fn list(letters: &DeadLetterDir) -> Result<Letters, KeepError> {
-    let summaries = letters.list()?.into_iter();
-    let dead_letters =
-        summaries.map(|summary| row(&summary.id, summary.envelope, summary.size_bytes));
-    Ok(Letters { dead_letters: dead_letters.collect() })
+    letters.list().map(listed)
+}
+
+/// Letters as a list.
+pub fn listed(summaries: Vec<Summary>) -> Letters {
+    let row = |summary: Summary| row(&summary.id, summary.envelope, summary.size_bytes);
+    Letters { dead_letters: summaries.into_iter().map(row).collect() }
 }
 
 /// A letter with its body; `None` if there is none of that id.
 pub fn show(letters: &DeadLetterDir, id: &LetterId) -> Result<Option<Letter>, KeepError> {
-    let Some(letter) = letters.show(id)? else { return Ok(None) };
+    Ok(letters.show(id)?.map(|letter| shown(id, letter)))
+}
+
+/// A letter with its body.
+pub fn shown(id: &LetterId, letter: DeadLetter) -> Letter {
     let size_bytes = letter.body.len() as u64;
     let body = String::from_utf8_lossy(&letter.body).into_owned();
-    Ok(Some(Letter { body: Some(body), ..row(id, Some(letter.envelope), size_bytes) }))
+    Letter { body: Some(body), ..row(id, Some(letter.envelope), size_bytes) }
 }
 
 /// Why a letter was not retried.
@@ -99,16 +116,43 @@ pub async fn retry(
     shop: Option<&ShopDomain>,
 ) -> Result<Retry, RetryFailure> {
     let letter = letters.show(id).map_err(RetryFailure::Letters)?.ok_or(RetryFailure::Unknown)?;
-    let retried = receiver.retry(&letter, shop).await.map_err(RetryFailure::Retry)?;
+    let retried = translate_anew(receiver, id, &letter, shop).await?;
+    if retried.done {
+        letters.remove(id).map_err(RetryFailure::Letters)?;
+    }
+    Ok(retried)
+}
+
+/// Translates a letter anew; removing it is the caller's.
+pub async fn translate_anew(
+    receiver: &Receiver,
+    id: &LetterId,
+    letter: &DeadLetter,
+    shop: Option<&ShopDomain>,
+) -> Result<Retry, RetryFailure> {
+    let retried = receiver.retry(letter, shop).await.map_err(RetryFailure::Retry)?;
     let (done, events, detail) = match retried {
         Retried::Appended(events) => (true, events, format!("{events} events are in the log")),
         Retried::Ignored(why) => (true, 0, why.to_owned()),
         Retried::StillDead(reason) => (false, 0, in_words(&reason)),
     };
-    if done {
-        letters.remove(id).map_err(RetryFailure::Letters)?;
-    }
     Ok(Retry { id: id.to_string(), done, events, detail })
+}
+
+/// A receiver that only translates: no signature is checked again, so it needs no secrets.
+pub fn receiver(
+    config: &Config,
+    key: &PseudonymKey,
+    letters: &DeadLetterDir,
+    log: Arc<dyn EventLog>,
+) -> anyhow::Result<Receiver> {
+    let ports = Ports {
+        log,
+        dead_letters: Arc::new(letters.clone()),
+        clock: clock(),
+        metrics: IngestMetrics::register(&Registry::new())?,
+    };
+    Ok(Receiver::from_config(config, Pseudonymizer::new(key.expose()), ports)?)
 }
 
 /// A reason in words; one of a whole line names no field.

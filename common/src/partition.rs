@@ -5,7 +5,13 @@ use crate::shop::ShopDomain;
 /// The partition of `shop` among `partitions`: `(murmur2(domain) & 0x7fffffff) mod partitions`.
 #[must_use]
 pub fn partition_of(shop: &ShopDomain, partitions: u16) -> u16 {
-    let hash = murmur2(shop.as_str().as_bytes()) & 0x7fff_ffff;
+    partition_of_key(shop.as_str().as_bytes(), partitions)
+}
+
+/// The partition of any key: `(murmur2(key) & 0x7fffffff) mod partitions`.
+#[must_use]
+pub fn partition_of_key(key: &[u8], partitions: u16) -> u16 {
+    let hash = murmur2(key) & 0x7fff_ffff;
     u16::try_from(hash % u32::from(partitions.max(1))).unwrap_or_default()
 }
 

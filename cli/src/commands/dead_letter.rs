@@ -4,20 +4,16 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use common::config::{Config, Needs, PseudonymKey};
-use common::customer::Pseudonymizer;
 use common::log::Log;
 use common::log::file::FileLog;
 use common::shop::ShopDomain;
 use ingest::dead_letter::{DEFAULT_LIMIT_BYTES, DeadLetterDir, LetterId};
-use ingest::metrics::IngestMetrics;
-use ingest::receiver::{Ports, Receiver};
-use prometheus::Registry;
 use serde::de::DeserializeOwned;
 
 use crate::args::Global;
+use crate::letters::kafka::KafkaLetters;
 use crate::letters::{self, Letter, Letters, Retry};
 use crate::node::claim::{Claim, claim_log};
-use crate::node::clock;
 use crate::node::layout::Layout;
 use crate::output::{Output, chain};
 use crate::remote::Remote;
@@ -51,22 +47,14 @@ pub enum Command {
 enum Place {
     Here { directory: DeadLetterDir, config: Box<Config>, key: PseudonymKey, log: FileLog },
     There(Remote),
+    Kafka(Box<KafkaLetters>),
 }
 
 /// Lists, shows or retries.
 pub fn run(global: &Global, command: &Command) -> anyhow::Result<()> {
     let config = global.configuration(Needs::Nothing)?;
     let output = global.output();
-    let claimed = claim_log(&config, output)?;
-    let place = match claimed {
-        Claim::There(remote) => Place::There(remote),
-        Claim::Here(log) => {
-            let key = PseudonymKey::load_or_create(&config)?;
-            let path = Layout::new(&config.data.dir).dead_letters();
-            let directory = DeadLetterDir::open(&path, key.expose(), DEFAULT_LIMIT_BYTES)?;
-            Place::Here { directory, config: Box::new(config), key, log }
-        }
-    };
+    let place = Place::find(config, output)?;
     match command {
         Command::List => list(output, &place),
         Command::Show { id } => show(output, &place, id),
@@ -75,8 +63,25 @@ pub fn run(global: &Global, command: &Command) -> anyhow::Result<()> {
 }
 
 impl Place {
+    fn find(config: Config, output: Output) -> anyhow::Result<Self> {
+        // Where events go to Kafka there is no log, and so no `serve` that could have letters.
+        if config.kafka.is_some() && !Layout::new(&config.data.dir).has_log() {
+            return Ok(Self::Kafka(Box::new(KafkaLetters::open(config)?)));
+        }
+        match claim_log(&config, output)? {
+            Claim::There(remote) => Ok(Self::There(remote)),
+            Claim::Here(log) => {
+                let key = PseudonymKey::load_or_create(&config)?;
+                let path = Layout::new(&config.data.dir).dead_letters();
+                let directory = DeadLetterDir::open(&path, key.expose(), DEFAULT_LIMIT_BYTES)?;
+                Ok(Self::Here { directory, config: Box::new(config), key, log })
+            }
+        }
+    }
+
     fn list(&self) -> anyhow::Result<Letters> {
         match self {
+            Self::Kafka(letters) => letters.list(),
             Self::Here { directory, .. } => Ok(letters::list(directory)?),
             Self::There(remote) => read(&remote.get("/v1/dead-letters", &[])?),
         }
@@ -99,10 +104,10 @@ fn list(output: Output, place: &Place) -> anyhow::Result<()> {
 }
 
 fn show(output: Output, place: &Place, id: &LetterId) -> anyhow::Result<()> {
+    let unknown = || format!("there is no dead letter {id}; `dead-letter list` shows all");
     let letter = match place {
-        Place::Here { directory, .. } => letters::show(directory, id)?.with_context(|| {
-            format!("there is no dead letter {id}; `dead-letter list` shows all")
-        })?,
+        Place::Here { directory, .. } => letters::show(directory, id)?.with_context(unknown)?,
+        Place::Kafka(letters) => letters::shown(id, letters.find(id)?.with_context(unknown)?),
         Place::There(remote) => read(&remote.get(&format!("/v1/dead-letters/{id}"), &[])?)?,
     };
     if output.json {
@@ -126,8 +131,10 @@ fn retry(
     };
     let results = match place {
         Place::There(remote) => ids.iter().map(|id| retry_there(remote, id, shop)).collect(),
+        Place::Kafka(letters) => letters.retry(&ids, shop)?,
         Place::Here { directory, config, key, log } => {
-            let receiver = receiver(config, key, directory, log)?;
+            let log = Arc::new(Log::File(log.clone()));
+            let receiver = letters::receiver(config, key, directory, log)?;
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let retry = |id| runtime.block_on(letters::retry(&receiver, directory, id, shop));
             ids.iter().map(|id| Ok(retry(id)?)).collect::<Vec<anyhow::Result<Retry>>>()
@@ -158,22 +165,6 @@ fn retry(
 fn retry_there(remote: &Remote, id: &LetterId, shop: Option<&ShopDomain>) -> anyhow::Result<Retry> {
     let query: Vec<_> = shop.iter().map(|shop| ("shop", shop.as_str())).collect();
     read(&remote.post(&format!("/v1/dead-letters/{id}/retry"), &query, &[])?)
-}
-
-/// A receiver that only translates: no signature is checked again, so it needs no secrets.
-fn receiver(
-    config: &Config,
-    key: &PseudonymKey,
-    letters: &DeadLetterDir,
-    log: &FileLog,
-) -> anyhow::Result<Receiver> {
-    let ports = Ports {
-        log: Arc::new(Log::File(log.clone())),
-        dead_letters: Arc::new(letters.clone()),
-        clock: clock(),
-        metrics: IngestMetrics::register(&Registry::new())?,
-    };
-    Ok(Receiver::from_config(config, Pseudonymizer::new(key.expose()), ports)?)
 }
 
 fn read<T: DeserializeOwned>(answer: &str) -> anyhow::Result<T> {

@@ -7,8 +7,9 @@ use aggregator::kafka::{ConsumerSettings, KafkaFeed, KafkaTail};
 use aggregator::redis::{RedisOptions, RedisStore};
 use anyhow::{Context as _, bail};
 use common::config::{Config, Kafka, PseudonymKey};
-use common::log::NoMetrics;
-use ingest::kafka::topics::Topics;
+use common::log::LogMetrics;
+use common::refusal::Refusal as NotLetIn;
+use ingest::kafka::topics::{Topics, TopicsError};
 use ingest::kafka::{KafkaLog, ProducerSettings};
 
 use super::state;
@@ -17,22 +18,50 @@ use super::state;
 const PREFIX: &str = "tallyhook";
 /// How long a start waits for Kafka's answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The same where it can go on without: a start is to be over within 15 s.
+const LITTLE_PATIENCE: Duration = Duration::from_secs(6);
 
-/// Kafka as the log that a receiver appends to, once its topics are safe.
-pub fn kafka_log(config: &Config) -> anyhow::Result<KafkaLog> {
-    let kafka = kafka(config)?;
-    refuse_unsafe(kafka, config.log.partitions)?;
-    let settings = ProducerSettings::new(kafka, config.log.partitions);
-    let log = KafkaLog::open(settings, Arc::new(NoMetrics))?;
-    log.ask(PATIENCE).context("Kafka cannot take events")?;
-    Ok(log)
+/// Why Kafka is not written to.
+pub enum Refusal {
+    /// It did not answer.
+    Silent(anyhow::Error),
+    /// It answered that its topics are not there, or may lose what was acknowledged.
+    Unfit(anyhow::Error),
+}
+
+/// Kafka as the log that a receiver appends to. Nobody is asked yet.
+pub fn kafka_log(config: &Config, metrics: Arc<dyn LogMetrics>) -> anyhow::Result<KafkaLog> {
+    let settings = ProducerSettings::new(kafka(config)?, config.log.partitions);
+    Ok(KafkaLog::open(settings, metrics)?)
+}
+
+/// Asks Kafka whether its topics are there and safe.
+pub fn accept_topics(config: &Config, log: &KafkaLog) -> Result<(), Refusal> {
+    let kafka = kafka(config).map_err(Refusal::Unfit)?;
+    refuse_unsafe(kafka, config.log.partitions, LITTLE_PATIENCE).map_err(|error| {
+        match error.downcast_ref() {
+            // A broker that is about to end hangs up, too.
+            Some(
+                TopicsError::Unreachable { .. } | TopicsError::NotLetIn(NotLetIn::Protocol(_)),
+            ) => Refusal::Silent(error),
+            Some(
+                TopicsError::Client(_)
+                | TopicsError::NotLetIn(NotLetIn::Login(_) | NotLetIn::Tls(_))
+                | TopicsError::Refused { .. }
+                | TopicsError::Differ(_),
+            )
+            | None => Refusal::Unfit(error),
+        }
+    })?;
+    let asked = log.ask(PATIENCE).context("Kafka cannot take events");
+    asked.map_err(Refusal::Unfit)
 }
 
 /// Refuses a topic that a fold cannot begin with. Asked before anything is written to Redis or the
 /// group is joined, so that a process with wrong settings leaves nothing behind.
 pub fn check_topic(config: &Config) -> anyhow::Result<()> {
     let kafka = kafka(config)?;
-    refuse_unsafe(kafka, config.log.partitions)?;
+    refuse_unsafe(kafka, config.log.partitions, PATIENCE)?;
     KafkaTail::connect(ConsumerSettings::new(kafka, config.log.partitions))?;
     Ok(())
 }
@@ -62,8 +91,8 @@ fn kafka(config: &Config) -> anyhow::Result<&Kafka> {
 }
 
 /// Refuses topics that may lose what was acknowledged, unless the configuration takes that.
-fn refuse_unsafe(kafka: &Kafka, partitions: u16) -> anyhow::Result<()> {
-    let topics = Topics::new(kafka, partitions)?;
+fn refuse_unsafe(kafka: &Kafka, partitions: u16, patience: Duration) -> anyhow::Result<()> {
+    let topics = Topics::new(kafka, partitions)?.patience(patience);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let found = runtime.block_on(topics.unsafe_settings())?;
     if found.is_empty() {

@@ -49,6 +49,11 @@ impl Layout {
         self.root.join("state")
     }
 
+    /// What Kafka has not taken yet.
+    pub fn spool(&self) -> PathBuf {
+        self.root.join("spool")
+    }
+
     /// What could not be translated, sealed.
     pub fn dead_letters(&self) -> PathBuf {
         self.root.join("dead-letters")

@@ -14,7 +14,7 @@ fn a_fold_whose_name_another_takes_ends_and_says_so() {
         "[privacy]\npseudonym_key = \"{KEY}\"\n\
          [kafka]\nbrokers = [\"{}\"]\nreplication = 1\nallow_unsafe = true\n\
          [redis]\nurl = \"{}\"\n",
-        kafka.broker,
+        kafka.broker(1),
         redis.url()
     ));
     home.stdout(&["topics", "apply"]);

@@ -130,6 +130,7 @@ pub(super) const KEYS: &[Known] = &[
     known("reasons.*", Kind::Texts, None),
     known("log.partitions", Kind::Number, Some("32")),
     known("log.segment_bytes", Kind::Number, Some("67108864")),
+    known("spool.max_bytes", Kind::Number, Some("10737418240")),
     known("kafka.brokers", Kind::Texts, Some("127.0.0.1:9092")),
     known("kafka.replication", Kind::Number, Some("3")),
     known("kafka.allow_unsafe", Kind::Boolean, Some("false")),

@@ -53,7 +53,7 @@ pub use reasons::Reasons;
 pub use secret::{Reference, Secret};
 pub use shops::{Shop, ShopOverride, Shops};
 pub use sources::{Attributes, Platform, ShopList, Source, SourceName};
-pub use stores::{Data, Kafka, Log, Redis, RedisUrl};
+pub use stores::{Data, Kafka, Log, Redis, RedisUrl, Spool};
 pub use tls::{Authorities, ClientCertificate, Pem, Tls, Transport};
 
 use crate::shop::ShopDomain;
@@ -77,6 +77,8 @@ pub struct Config {
     pub reasons: Reasons,
     /// `[log]`: partitions and segments.
     pub log: Log,
+    /// `[spool]`: how much `ingest` keeps while Kafka is down.
+    pub spool: Spool,
     /// `[kafka]`, if configured or needed.
     pub kafka: Option<Kafka>,
     /// `[redis]`, if configured or needed.
@@ -146,6 +148,7 @@ impl Config {
             shops: Shops::read(reader)?,
             reasons: reasons::read(reader)?,
             log: Log::read(reader)?,
+            spool: Spool::read(reader)?,
             kafka: Kafka::read(reader, needs)?,
             redis: Redis::read(reader, needs)?,
             effective: Vec::new(),

@@ -1,4 +1,4 @@
-//! `[data]`, `[log]`, `[kafka]` and `[redis]`: where events and state are kept.
+//! `[data]`, `[log]`, `[spool]`, `[kafka]` and `[redis]`: where events and state are kept.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -30,6 +30,15 @@ pub struct Log {
     /// `log.segment_bytes`: size of a file of the embedded log and the spool. 65536 to 4294967296
     /// (4 GiB), default 67108864. `TALLYHOOK_LOG__SEGMENT_BYTES`.
     pub segment_bytes: u64,
+}
+
+/// `[spool]`: what `ingest` keeps in the data directory while Kafka is slow or down.
+#[derive(Clone, Debug)]
+pub struct Spool {
+    /// `spool.max_bytes`: what the spool may take on the disk; beyond it webhooks are answered 503
+    /// until Kafka is back. 1048576 (1 MiB) to 1125899906842624 (1 PiB), default 10737418240
+    /// (10 GiB). `TALLYHOOK_SPOOL__MAX_BYTES`.
+    pub max_bytes: u64,
 }
 
 /// `[kafka]`: the log of the distributed shape.
@@ -140,6 +149,12 @@ impl Log {
             partitions: reader.number(&Key::dotted("log.partitions"), 1, 1024)?,
             segment_bytes: reader.number(&Key::dotted("log.segment_bytes"), 65_536, 4 << 30)?,
         })
+    }
+}
+
+impl Spool {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, ConfigError> {
+        Ok(Self { max_bytes: reader.number(&Key::dotted("spool.max_bytes"), 1 << 20, 1 << 50)? })
     }
 }
 

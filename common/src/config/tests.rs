@@ -68,6 +68,11 @@ fn values_are_refused_with_key_place_and_remedy() {
          from 1 to 1024",
     );
     check(
+        "spool.max_bytes = 100\n",
+        "spool.max_bytes = 100 (tallyhook.toml, line 1): out of range; use a whole number from \
+         1048576 to 1125899906842624",
+    );
+    check(
         "log.partitions = -1\n",
         "log.partitions = -1 (tallyhook.toml, line 1): out of range; use a whole number from 1 \
          to 1024",
@@ -273,6 +278,7 @@ fn defaults_are_the_contract() {
     assert_eq!(shop.clv_lifespan_years, None);
     assert!(config.reasons.is_empty());
     assert_eq!((config.log.partitions, config.log.segment_bytes), (32, 67_108_864));
+    assert_eq!(config.spool.max_bytes, 10 << 30);
     assert!(config.kafka.is_none() && config.redis.is_none());
 }
 
@@ -350,6 +356,7 @@ fn every_key_can_be_set_by_its_variable() {
         ("reasons.*", "torn,broken"),
         ("log.partitions", "8"),
         ("log.segment_bytes", "65536"),
+        ("spool.max_bytes", "1048576"),
         ("kafka.brokers", "a:1,b:2"),
         ("kafka.replication", "1"),
         ("kafka.allow_unsafe", "true"),

@@ -45,6 +45,12 @@ pub enum AppendError {
         /// What the servers, or their client, said.
         why: String,
     },
+    /// The log's servers will not take this record, however often it is sent.
+    #[error("the log refuses the record for good: {why}")]
+    Refused {
+        /// What the servers said.
+        why: String,
+    },
     /// The log was closed, or opened for reading only.
     #[error("the log takes no records: it is closed or open for reading only")]
     Closed,

@@ -11,7 +11,7 @@ use common::time::Timestamp;
 use futures_util::future::BoxFuture;
 
 use super::sealed::{Seal, envelope_len, head_len};
-use super::{DeadLetter, KeepError, KeepLetter, RETENTION_MS, Summary};
+use super::{DeadLetter, KeepError, KeepLetter, RETENTION_MS, Sealed, Summary};
 
 const EXTENSION: &str = "letter";
 const DRAFT: &str = ".draft-";
@@ -41,6 +41,14 @@ impl LetterId {
     pub fn received_at(&self) -> Timestamp {
         let ms = self.0.split('-').next().and_then(|ms| ms.parse().ok());
         Timestamp::from_ms(ms.unwrap_or(0))
+    }
+}
+
+impl LetterId {
+    /// The id's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -74,6 +82,24 @@ impl DeadLetterDir {
     /// Opens or makes the directory `path`, mode 0700. The letters are sealed with a key derived
     /// from `pseudonym_key`; all of them together hold at most `limit_bytes`.
     pub fn open(path: &Path, pseudonym_key: &[u8], limit_bytes: u64) -> Result<Self, KeepError> {
+        Self::open_with(path, pseudonym_key, limit_bytes, true)
+    }
+
+    /// The same beside a process that may be writing letters to it.
+    pub fn open_beside(
+        path: &Path,
+        pseudonym_key: &[u8],
+        limit_bytes: u64,
+    ) -> Result<Self, KeepError> {
+        Self::open_with(path, pseudonym_key, limit_bytes, false)
+    }
+
+    fn open_with(
+        path: &Path,
+        pseudonym_key: &[u8],
+        limit_bytes: u64,
+        tidy: bool,
+    ) -> Result<Self, KeepError> {
         let failed = io_error("open");
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         let mut used_bytes = 0;
@@ -81,7 +107,9 @@ impl DeadLetterDir {
             let entry = entry.map_err(failed)?;
             if entry.file_name().to_string_lossy().starts_with(DRAFT) {
                 // What a crash left behind was never acknowledged.
-                fs::remove_file(entry.path()).map_err(failed)?;
+                if tidy {
+                    fs::remove_file(entry.path()).map_err(failed)?;
+                }
             } else if id_of(&entry.path()).is_some() {
                 used_bytes += entry.metadata().map_err(failed)?.len();
             }
@@ -93,17 +121,44 @@ impl DeadLetterDir {
 
     /// Keeps a letter durably and returns its id.
     pub fn keep_blocking(&self, letter: &DeadLetter) -> Result<LetterId, KeepError> {
+        let sealed = self.seal(letter)?;
+        self.keep_sealed(&sealed)?;
+        Ok(sealed.id)
+    }
+
+    /// Gives a letter its id and seals it.
+    pub(super) fn seal(&self, letter: &DeadLetter) -> Result<Sealed, KeepError> {
         let id = LetterId::new(letter.envelope.received_at);
-        let sealed = self.shared.seal.seal(&id.0, letter)?;
-        let size_bytes = sealed.len() as u64;
+        let bytes = self.shared.seal.seal(&id.0, letter)?;
+        Ok(Sealed { id, envelope: letter.envelope.clone(), bytes: bytes.into() })
+    }
+
+    /// Keeps a sealed letter durably.
+    pub(super) fn keep_sealed(&self, letter: &Sealed) -> Result<(), KeepError> {
+        let size_bytes = letter.bytes.len() as u64;
         self.reserve(size_bytes)?;
-        match self.write(&id, &sealed) {
-            Ok(()) => Ok(id),
-            Err(error) => {
-                self.release(size_bytes);
-                Err(io_error("write")(error))
-            }
-        }
+        self.write(&letter.id, &letter.bytes).map_err(|error| {
+            self.release(size_bytes);
+            io_error("write")(error)
+        })
+    }
+
+    /// A letter as it was sealed; `None` if there is none of that id, or it cannot be opened.
+    pub(super) fn sealed(&self, id: &LetterId) -> Result<Option<Sealed>, KeepError> {
+        let bytes = match fs::read(self.file(id)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(io_error("read")(error)),
+        };
+        let envelope = self.shared.seal.open(&id.0, &bytes).map(|letter| letter.envelope);
+        let id = id.clone();
+        Ok(envelope.map(|envelope| Sealed { id, envelope, bytes: bytes.into() }))
+    }
+
+    /// What a sealed letter of another place holds; `None` if it cannot be opened.
+    #[must_use]
+    pub fn unseal(&self, id: &LetterId, bytes: &[u8]) -> Option<DeadLetter> {
+        self.shared.seal.open(&id.0, bytes)
     }
 
     /// All letters, the oldest first. Bodies are not read.
@@ -152,7 +207,7 @@ impl DeadLetterDir {
         Ok(purged)
     }
 
-    fn ids(&self) -> Result<Vec<LetterId>, KeepError> {
+    pub(super) fn ids(&self) -> Result<Vec<LetterId>, KeepError> {
         let failed = io_error("list");
         let mut ids = Vec::new();
         for entry in fs::read_dir(&self.shared.path).map_err(failed)? {

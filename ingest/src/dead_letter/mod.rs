@@ -2,8 +2,11 @@
 //! at and retry. The one place that holds personal data: sealed with a key, 30 days at most.
 
 mod dir;
+mod post;
 mod sealed;
 
+use bytes::Bytes;
+use common::log::AppendError;
 use common::time::{DAY_MS, Timestamp};
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -12,6 +15,7 @@ use thiserror::Error;
 use crate::outcome::DeadLetterReason;
 
 pub use dir::{DeadLetterDir, LetterId};
+pub use post::LetterPost;
 
 /// How long a letter is kept at most.
 pub const RETENTION_MS: i64 = 30 * DAY_MS;
@@ -67,6 +71,23 @@ pub struct Summary {
     pub envelope: Option<Envelope>,
     /// Bytes on disk.
     pub size_bytes: u64,
+}
+
+/// A letter as others may see it: sealed, but for what is not personal in its envelope.
+#[derive(Clone)]
+pub struct Sealed {
+    /// Its id.
+    pub id: LetterId,
+    /// What is known of it; to be taken from with care.
+    pub envelope: Envelope,
+    /// Envelope and body, sealed.
+    pub bytes: Bytes,
+}
+
+/// Takes sealed letters; Kafka's topic of them.
+pub trait LetterLog: Send + Sync + 'static {
+    /// Resolves to `Ok` once the letter is durable.
+    fn append_letter(&self, letter: &Sealed) -> BoxFuture<'_, Result<(), AppendError>>;
 }
 
 /// Keeps dead letters durably.

@@ -5,6 +5,7 @@
 //! repetition changes nothing. Why each setting is what it is stands in `settings.rs`.
 
 mod headers;
+mod letters;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use rdkafka::producer::future_producer::{Delivery, OwnedDeliveryResult};
 use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _};
 use thiserror::Error;
 
+pub use letters::{LetterTopic, LetterTopicError};
 use settings::Logged;
 pub use settings::ProducerSettings;
 
@@ -60,6 +62,16 @@ struct Current {
     generation: u64,
     /// `None` once the log is closed.
     producer: Option<Producer>,
+}
+
+/// A record to be sent.
+struct Outgoing<'a> {
+    topic: &'a str,
+    partition: u16,
+    key: Option<&'a str>,
+    headers: Option<OwnedHeaders>,
+    /// `None` removes what the key stood for.
+    payload: Option<&'a [u8]>,
 }
 
 /// A record on its way.
@@ -114,7 +126,7 @@ impl KafkaLog {
         }
     }
 
-    /// Hands a record to the producer.
+    /// Hands a record of the log to the producer.
     fn send(
         &self,
         partition: u16,
@@ -122,19 +134,27 @@ impl KafkaLog {
         headers: Option<OwnedHeaders>,
         payload: &[u8],
     ) -> Result<Sent, AppendError> {
+        let (topic, payload) = (self.shared.settings.topic.as_str(), Some(payload));
+        self.send_any(Outgoing { topic, partition, key, headers, payload })
+    }
+
+    /// Hands a record of any topic with as many partitions to the producer.
+    fn send_any(&self, record: Outgoing<'_>) -> Result<Sent, AppendError> {
         let settings = &self.shared.settings;
+        let Outgoing { topic, partition, key, headers, payload } = record;
         if partition >= settings.partitions {
             let partitions = settings.partitions;
             return Err(AppendError::UnknownPartition { partition, partitions });
         }
         let limit_bytes = topic::MAX_MESSAGE_BYTES - topic::MESSAGE_OVERHEAD_BYTES;
-        if payload.len() > limit_bytes {
-            return Err(AppendError::TooLarge { size_bytes: payload.len(), limit_bytes });
+        let size_bytes = payload.map_or(0, <[u8]>::len);
+        if size_bytes > limit_bytes {
+            return Err(AppendError::TooLarge { size_bytes, limit_bytes });
         }
         let record = FutureRecord {
-            topic: &settings.topic,
+            topic,
             partition: Some(i32::from(partition)),
-            payload: Some(payload),
+            payload,
             key,
             timestamp: None,
             headers,
@@ -278,9 +298,13 @@ fn place(delivery: &Delivery) -> Result<Appended, AppendError> {
 }
 
 fn unavailable(error: &KafkaError) -> AppendError {
-    let why = match error.rdkafka_error_code() {
-        Some(code) => format!("Kafka: {code}"),
-        None => format!("Kafka: {error}"),
+    let Some(code) = error.rdkafka_error_code() else {
+        return AppendError::Unavailable { why: format!("Kafka: {error}") };
     };
+    let why = format!("Kafka: {code}");
+    if code == RDKafkaErrorCode::MessageSizeTooLarge {
+        // The topic takes smaller records than it should: repeating it changes nothing.
+        return AppendError::Refused { why };
+    }
     AppendError::Unavailable { why }
 }

@@ -120,6 +120,8 @@ impl Logged {
     }
 }
 
+impl ConsumerContext for Logged {}
+
 impl ClientContext for Logged {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         match level {
@@ -142,8 +144,6 @@ impl ClientContext for Logged {
         }
     }
 }
-
-impl ConsumerContext for Logged {}
 
 /// What of an error says that a broker would not let us in.
 fn refusal_in(error: &KafkaError, reason: &str) -> Option<Refusal> {

@@ -105,7 +105,10 @@ impl Receiver {
                     Ok(Ok(())) => return Taken { outcome: WebhookOutcome::Accepted, topic },
                     // Neither will pass when it is sent again.
                     Ok(Err(
-                        AppendFailure::Log(AppendError::TooLarge { .. }) | AppendFailure::Encode(_),
+                        AppendFailure::Log(
+                            AppendError::TooLarge { .. } | AppendError::Refused { .. },
+                        )
+                        | AppendFailure::Encode(_),
                     )) => DeadLetterReason::TooLarge,
                     Ok(Err(AppendFailure::Log(error))) => {
                         tracing::error!(source = arrival.source.name, %error, "the log took no event");

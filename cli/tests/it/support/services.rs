@@ -93,6 +93,13 @@ impl Kafka {
         let class = "org.apache.kafka.tools.DeleteRecordsCommand";
         self.tool(class, &["--offset-json-file", text(&file)]);
     }
+
+    /// Sends the first broker's process a signal: `-STOP` makes it hang, `-CONT` go on.
+    pub fn signal(&self, signal: &str) {
+        let process = std::fs::read_to_string(self.dir.path().join("1/pid")).expect("a pid");
+        let sent = Command::new("kill").args([signal, process.trim()]).status();
+        assert!(sent.expect("kill runs").success());
+    }
 }
 
 impl Drop for Kafka {

@@ -34,6 +34,12 @@ pub trait Disk: Send + Sync + 'static {
         fs::rename(from, to)?;
         to.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
     }
+
+    /// Removes a file, durably.
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)?;
+        path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+    }
 }
 
 /// The system's disk.

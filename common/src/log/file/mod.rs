@@ -27,7 +27,7 @@ mod writer;
 mod tests;
 
 use std::{
-    fs, io,
+    io,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
@@ -51,7 +51,9 @@ use self::{
     walk::Ground,
     writer::{Next, Writer},
 };
-use super::{Append, AppendError, Appended, LogMetrics, LogStats, NoMetrics, ReadError, Subscribe};
+use super::{
+    Append, AppendError, Appended, LogMetrics, LogStats, NoMetrics, Place, ReadError, Subscribe,
+};
 
 /// How a file log behaves.
 #[derive(Clone)]
@@ -111,7 +113,7 @@ impl FileLog {
         let writer = Writer {
             shared: Arc::clone(&shared),
             queue: Arc::clone(&queue),
-            disk: options.disk,
+            disk: Arc::clone(&options.disk),
             active,
             segment_bytes: options.segment_bytes,
             max_group_bytes: options.max_group_bytes,
@@ -124,7 +126,8 @@ impl FileLog {
         let thread = thread.map_err(|source| OpenError::io(directory, source))?;
         let held = Mutex::new(Some(Held { thread: Some(thread), _lock: lock }));
         let max_payload_bytes = options.max_payload_bytes;
-        Ok(Self { inner: Arc::new(Inner { shared, queue, max_payload_bytes, held }) })
+        let disk = options.disk;
+        Ok(Self { inner: Arc::new(Inner { shared, queue, max_payload_bytes, disk, held }) })
     }
 
     /// Opens the log in `directory` for reading, without changing a byte of it. No process may
@@ -139,7 +142,8 @@ impl FileLog {
         let queue = Arc::new(Queue::new(0, 0));
         queue.close();
         let held = Mutex::new(Some(Held { thread: None, _lock: lock }));
-        Ok(Self { inner: Arc::new(Inner { shared, queue, max_payload_bytes: u32::MAX, held }) })
+        let (max_payload_bytes, disk) = (u32::MAX, Arc::new(SystemDisk));
+        Ok(Self { inner: Arc::new(Inner { shared, queue, max_payload_bytes, disk, held }) })
     }
 
     /// Writes what is queued, refuses further appends, ends the readers once they have read
@@ -159,13 +163,22 @@ impl FileLog {
         verify::verify_shared(&self.inner.shared)
     }
 
-    /// Deletes the segments that hold nothing from `positions` on; returns how many.
+    /// Deletes the segments that hold nothing from `positions` on; returns how many. The last segment
+    /// always stays. What an earlier call could not delete is tried again as soon as there is more.
     pub fn trim(&self, positions: &[u64]) -> io::Result<usize> {
-        let numbers = self.inner.shared.trim(positions);
-        for &number in &numbers {
-            fs::remove_file(self.inner.shared.ground.path(number))?;
+        let shared = &self.inner.shared;
+        match shared.trim(positions) {
+            (_, false) => Ok(0),
+            (first, true) => {
+                segments::remove_before(&*self.inner.disk, &shared.ground.directory, first)
+            }
         }
-        Ok(numbers.len())
+    }
+
+    /// The bytes of the durable records behind `place`, up to which a reader came.
+    #[must_use]
+    pub fn bytes_after(&self, place: Place) -> u64 {
+        self.inner.shared.bytes_after(place)
     }
 }
 
@@ -221,6 +234,7 @@ struct Inner {
     shared: Arc<Shared>,
     queue: Arc<Queue>,
     max_payload_bytes: u32,
+    disk: Arc<dyn Disk>,
     held: Mutex<Option<Held>>,
 }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    super::{BatchLimit, Item, LogOp, ReadBatch, ReadError},
+    super::{BatchLimit, Item, LogOp, Place, ReadBatch, ReadError},
     shared::{Shared, Waited},
     walk::{Walk, describe},
 };
@@ -33,6 +33,12 @@ impl FileReader {
             failed(&shared, describe(&shared.ground.path(segment.number)), source)
         })?;
         Ok(Self { shared, walk, wanted: positions.to_vec(), ready: VecDeque::new() })
+    }
+
+    /// How far it has read; a damaged stretch before it included.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place { segment: self.walk.number(), position: self.walk.position() }
     }
 
     /// Moves items into the batch until it is full; `false` if the data ends before.

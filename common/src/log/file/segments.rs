@@ -71,6 +71,18 @@ pub(super) fn create(
     Ok(file)
 }
 
+/// Removes every segment before `first`, the oldest first, each durably: whatever a crash leaves of
+/// it is a log without a hole.
+pub(super) fn remove_before(disk: &dyn Disk, directory: &Path, first: u64) -> io::Result<usize> {
+    let mut old = numbers(directory)?;
+    old.retain(|&number| number < first);
+    old.sort_unstable();
+    for &number in &old {
+        disk.remove(&path(directory, number))?;
+    }
+    Ok(old.len())
+}
+
 fn numbers(directory: &Path) -> io::Result<Vec<u64>> {
     let mut numbers = Vec::new();
     for entry in fs::read_dir(directory)? {

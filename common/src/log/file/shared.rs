@@ -157,15 +157,30 @@ impl Shared {
         }
     }
 
-    /// Forgets the segments of which nothing from `wanted` on is needed; returns their numbers.
-    pub(super) fn trim(&self, wanted: &[u64]) -> Vec<u64> {
+    /// Forgets the segments of which nothing from `wanted` on is needed; the number of the first one
+    /// that is left, and whether any was forgotten.
+    pub(super) fn trim(&self, wanted: &[u64]) -> (u64, bool) {
         let mut state = self.lock();
         let keep = state.segments.iter().rposition(|segment| {
             segment.header.as_ref().is_some_and(|header| {
                 header.bases.iter().zip(wanted).all(|(base, wanted)| base <= wanted)
             })
         });
-        state.segments.drain(..keep.unwrap_or(0)).map(|segment| segment.number).collect()
+        let keep = keep.unwrap_or(0);
+        state.segments.drain(..keep);
+        (state.segments.first().map_or(0, |first| first.number), keep > 0)
+    }
+
+    /// The bytes of records behind a place.
+    pub(super) fn bytes_after(&self, place: Place) -> u64 {
+        let header_bytes = SegmentHeader::size_bytes(self.ground.meta.partitions) as u64;
+        let state = self.lock();
+        let left = state.segments.iter().filter(|segment| segment.number >= place.segment);
+        left.map(|segment| {
+            let from = if segment.number == place.segment { place.position } else { header_bytes };
+            segment.end.saturating_sub(from)
+        })
+        .sum()
     }
 
     /// Counts a quarantined record, and logs it the first time that it is met.

@@ -151,6 +151,7 @@ impl Writer {
             | AppendError::UnknownPartition { .. }
             | AppendError::Busy
             | AppendError::Unavailable { .. }
+            | AppendError::Refused { .. }
             | AppendError::Closed => LogOp::Append,
         });
         if !std::mem::replace(&mut self.failing, true) {

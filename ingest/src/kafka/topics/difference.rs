@@ -1,6 +1,6 @@
 //! What a topic should be, and where it is not. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use common::{config, topic};
@@ -91,13 +91,14 @@ impl Wanted {
         let most = u16::try_from(brokers.max(1)).unwrap_or(u16::MAX);
         let replication =
             if kafka.allow_unsafe { kafka.replication.min(most) } else { kafka.replication };
-        let retention = if name == topic::DEAD_LETTERS {
-            DEAD_LETTER_RETENTION_MS.to_string()
+        let (cleanup, retention) = if name == topic::DEAD_LETTERS {
+            // One that was retried is removed by its key.
+            ("compact,delete", DEAD_LETTER_RETENTION_MS.to_string())
         } else {
-            "-1".to_owned()
+            ("delete", "-1".to_owned())
         };
         let settings = vec![
-            (CLEANUP, "delete".to_owned()),
+            (CLEANUP, cleanup.to_owned()),
             // As the producer compressed it: the broker need not do it again.
             ("compression.type", "producer".to_owned()),
             (MAX_MESSAGE, topic::MAX_MESSAGE_BYTES.to_string()),
@@ -175,15 +176,21 @@ pub(super) fn unsafe_of(wanted: &Wanted, found: Option<&Found>) -> Vec<String> {
         ));
     }
     let policy = found.settings.get(CLEANUP).map_or("", |(value, _)| value);
-    if policy.contains("compact") {
+    if name != topic::DEAD_LETTERS && policy.contains("compact") {
         let text = "only the last event of each shop would stay";
         all.push(format!("{name}: {CLEANUP} is {policy}: {text}"));
     }
     all
 }
 
-/// More than the least is as good, where that only costs memory.
+/// More than the least is as good, where that only costs memory; policies come in any order.
 fn is_enough(key: &str, is: &str, should: &str) -> bool {
+    if key == CLEANUP {
+        let policies = |text: &str| {
+            text.split(',').map(|policy| policy.trim().to_owned()).collect::<BTreeSet<_>>()
+        };
+        return policies(is) == policies(should);
+    }
     if key != MAX_MESSAGE {
         return is == should;
     }
@@ -234,6 +241,22 @@ mod tests {
         };
         check(topic::EVENTS, "-1");
         check(topic::DEAD_LETTERS, "2592000000");
+    }
+
+    #[test]
+    fn dead_letters_are_removed_by_their_key_and_events_never() {
+        let check = |name, policy: &str, differs, is_unsafe| {
+            let wanted = Wanted::of(name, &kafka(3, false), 32, 3);
+            let mut found = found(&wanted);
+            found.settings.insert(CLEANUP.into(), (policy.into(), true));
+            assert_eq!(!differences(&wanted, Some(&found)).is_empty(), differs, "{name} {policy}");
+            assert_eq!(!unsafe_of(&wanted, Some(&found)).is_empty(), is_unsafe, "{name} {policy}");
+        };
+        check(topic::DEAD_LETTERS, "compact,delete", false, false);
+        check(topic::DEAD_LETTERS, "delete, compact", false, false);
+        check(topic::DEAD_LETTERS, "delete", true, false);
+        check(topic::EVENTS, "delete", false, false);
+        check(topic::EVENTS, "compact,delete", true, true);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use difference::{Found, Wanted, differences, unsafe_of};
 
 use super::settings::{Logged, base, made};
 
-/// How long the brokers may take to answer.
+/// How long the brokers may take to answer, unless somebody has less time.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Looks at the topics and makes them.
@@ -33,6 +33,7 @@ pub struct Topics {
     kafka: config::Kafka,
     partitions: u16,
     names: Vec<String>,
+    patience: Duration,
 }
 
 /// Why the topics could not be looked at, made or accepted.
@@ -75,13 +76,14 @@ impl Topics {
         let admin = made(&client, &Logged::default()).map_err(TopicsError::Client)?;
         let asking = made(&client, &Logged::new(&refusals)).map_err(TopicsError::Client)?;
         let kafka = kafka.clone();
-        Ok(Self { admin, asking, refusals, kafka, partitions, names: names.into() })
+        let (names, patience) = (names.into(), PATIENCE);
+        Ok(Self { admin, asking, refusals, kafka, partitions, names, patience })
     }
 
     /// What brokers and topics there are. It blocks, for the time of one answer; only commands and a
     /// start ask.
     fn metadata(&self, what: &'static str) -> Result<Metadata, TopicsError> {
-        let answer = self.refusals.ask(PATIENCE, |wait| {
+        let answer = self.refusals.ask(self.patience, |wait| {
             let answer = self.asking.fetch_metadata(None, wait);
             // Takes errors and log lines off the client's queue.
             while self.asking.poll(Duration::ZERO).is_some() {}
@@ -91,6 +93,12 @@ impl Topics {
             Unanswered::Refused(refusal) => TopicsError::NotLetIn(refusal),
             Unanswered::Failed(source) => TopicsError::Unreachable { what, source },
         })
+    }
+
+    /// Waits for the brokers' list of topics no longer than that.
+    #[must_use]
+    pub fn patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// What differs from what should be, topic after topic.

@@ -19,6 +19,7 @@ struct Faults {
     sync: Option<io::ErrorKind>,
     rename: Option<io::ErrorKind>,
     truncate: Option<io::ErrorKind>,
+    remove: Option<io::ErrorKind>,
 }
 
 #[derive(Default)]
@@ -57,6 +58,11 @@ impl Disk for FaultyDisk {
     fn truncate(&self, file: &File, size_bytes: u64) -> io::Result<()> {
         self.check(|faults| faults.truncate)?;
         super::super::SystemDisk.truncate(file, size_bytes)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.check(|faults| faults.remove)?;
+        super::super::SystemDisk.remove(path)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

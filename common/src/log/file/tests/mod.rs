@@ -3,6 +3,7 @@
 mod damage;
 mod faults;
 mod random;
+mod trim;
 
 use std::{
     fs,
