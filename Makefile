@@ -4,7 +4,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench soak fuzz clean setup toolchain
+.PHONY: help run dev dev-down test lint bench soak fuzz clean setup toolchain
 
 export PATH := $(shell deploy/dev/setup.sh path):$(PATH)
 
@@ -16,28 +16,36 @@ FUZZ_SECONDS ?= 60
 CHECKED := --locked --workspace --features tallyhook/kafka-tls
 
 help: ## lists these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: toolchain ## builds the release binary and runs the demo: simulated shops, live page, figures
 	@cargo run --release --locked -p tallyhook -- demo
+
+dev: setup ## starts Kafka, Redis, two receivers, two aggregators and simulated shops on this machine
+	@deploy/dev/dev.sh up
+
+dev-down: ## ends what `make dev` started, and nothing else
+	@deploy/dev/dev.sh down
 
 test: lint ## sets up what the tests need and runs every check and test
 	cargo test $(CHECKED) --doc
 	cargo nextest run $(CHECKED) --profile $(NEXTEST_PROFILE)
 
-lint: setup ## checks formatting, lints, licences and the boundaries of the crates
+lint: setup ## checks formatting, lints, licences, the boundaries of the crates, image, Compose and chart
 	cargo fmt --all --check
 	cargo clippy $(CHECKED) --all-targets -- -D warnings
 	cargo fetch --locked
 	cargo deny --offline --locked check --hide-inclusion-graph -A unused-wrapper bans licenses sources
+	deploy/check.sh
 
 bench: setup ## measures; docs/PERFORMANCE.md says what and how
 	cargo bench --locked -p tallyhook --bench throughput
 
-soak: setup ## kills program, folds, brokers, Redis and Kafka again and again, and for long (KILL_ROUNDS=1000 FAULT_ROUNDS=20 KAFKA_OUTAGE_SECONDS=300)
+soak: setup ## hours: kills, outages, faults, a real Kubernetes (KILL_ROUNDS=1000 FAULT_ROUNDS=20 KAFKA_OUTAGE_SECONDS=300)
 	TALLYHOOK_TEST_KILL_ROUNDS=$(KILL_ROUNDS) TALLYHOOK_TEST_FAULT_ROUNDS=$(FAULT_ROUNDS) \
 	TALLYHOOK_TEST_KAFKA_OUTAGE_SECONDS=$(KAFKA_OUTAGE_SECONDS) cargo nextest run $(CHECKED) --profile soak \
 		-E 'test(kill) | test(an_outage_of_kafka) | test(/^(brokers|outages|scale)::/)'
+	deploy/dev/kube.sh check
 
 fuzz: toolchain ## feeds the parsers random bytes (FUZZ_SECONDS=60 each)
 	@if [ ! -d common/fuzz ]; then echo "fuzz: not there yet (no common/fuzz)"; exit 0; fi; \

@@ -31,7 +31,8 @@ main() {
     up) up "$@" ;;
     kill) kill_nodes "$@" ;;
     down) down "$@" ;;
-    tool) java -Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 "${quiet[@]}" -cp "$jars/*" "$@" ;;
+    # In place of this shell, so that whoever started it can end it.
+    tool) exec java -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 "${quiet[@]}" -cp "$jars/*" "$@" ;;
     *)
       sed -n '2,18s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
       exit 2

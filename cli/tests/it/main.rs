@@ -4,6 +4,7 @@ mod api;
 mod brokers;
 mod cli;
 mod commands;
+mod deploy;
 mod distributed;
 mod documents;
 mod drain;

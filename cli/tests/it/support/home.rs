@@ -95,11 +95,9 @@ impl Home {
         addresses: &[&str],
     ) -> Server {
         let messages = self.path(&format!("{name}.stderr"));
-        let file = File::options().create(true).append(true).open(&messages);
         let mut command = self.command(arguments);
         command.envs(variables.iter().copied());
-        command.stdout(Stdio::piped()).stderr(file.expect("a file"));
-        Server::new(command.spawn().expect("the binary starts"), &messages, addresses)
+        Server::spawn(command, &messages, addresses)
     }
 
     /// Starts `serve` and waits for nothing.

@@ -1,8 +1,9 @@
 //! A running `serve`, ended with the value that stands for it.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,13 @@ pub struct Server {
 }
 
 impl Server {
+    /// Starts a command that runs until it is stopped, and waits for the addresses it prints.
+    pub fn spawn(mut command: Command, messages: &Path, addresses: &[&str]) -> Self {
+        let file = File::options().create(true).append(true).open(messages);
+        command.stdout(Stdio::piped()).stderr(file.expect("a file"));
+        Self::new(command.spawn().expect("the binary starts"), messages, addresses)
+    }
+
     /// Waits for the lines with the addresses.
     pub(super) fn new(mut child: Child, messages: &Path, addresses: &[&str]) -> Self {
         let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
