@@ -39,6 +39,11 @@ pub trait Feed: Send + 'static {
     /// Begins to read assigned partitions, or begins again.
     fn start(&mut self, positions: &[(u16, u64)]) -> Result<(), ReadError>;
 
+    /// Stands back while this fold may not write, so that others get its partitions, or comes again.
+    fn rest(&mut self, resting: bool) {
+        let _ = resting;
+    }
+
     /// Whether a fold that is to stop folds what the log holds first: not where others go on with it.
     fn drains(&self) -> bool {
         true

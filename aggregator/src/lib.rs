@@ -11,6 +11,7 @@ pub mod progress;
 pub mod query;
 pub mod redis;
 pub mod run;
+pub mod snapshots;
 pub mod tenure;
 pub mod views;
 pub mod window;

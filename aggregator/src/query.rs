@@ -7,7 +7,7 @@ use common::clock::Clock;
 use common::customer::{CustomerKey, Identity, Pseudonymizer};
 use common::partition::partition_of;
 use common::shop::ShopDomain;
-use common::store::{Snapshot, Store, StoreError};
+use common::store::{Snapshot, Store, StoreError, UNFINISHED};
 use common::time::Timestamp;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
@@ -31,6 +31,8 @@ use crate::window::{Asked, Window};
 const KEEP_FACTOR: u32 = 20;
 /// How often a question is asked of a view that does not stand still.
 const TRIES: u32 = 20;
+/// How long a partition may move while it is digested.
+const DIGEST_PATIENCE: Duration = Duration::from_secs(20);
 /// The longest that an answer is kept.
 const KEEP_MOST: Duration = Duration::from_millis(700);
 
@@ -234,6 +236,11 @@ impl<S: Store> Query<S> {
         asked: Asked,
     ) -> Result<Answer, ReadError> {
         let partition = self.partition(shop);
+        let position = snapshot.position(partition)?;
+        if position >= UNFINISHED {
+            // What is being restored is not there yet.
+            return Err(StoreError::Moved { partition }.into());
+        }
         let reader = ShopReader::new(snapshot, partition, shop);
         let setting = self.settings.of(shop);
         match asked {
@@ -242,8 +249,7 @@ impl<S: Store> Query<S> {
             }
             Asked::Live { now } => {
                 let now = reader.shop()?.unwrap_or_default().present(now);
-                let place = (partition, snapshot.position(partition)?);
-                let sums = self.views.sums(place, shop, &reader, now.hour())?;
+                let sums = self.views.sums((partition, position), shop, &reader, now.hour())?;
                 let lifespan = || self.lifespan(shop, &reader, now);
                 live::answer(&reader, &sums, &setting, windows, now, lifespan)
             }
@@ -339,7 +345,7 @@ impl<S: Store> Query<S> {
 
     /// The digest of the state.
     pub fn digest(&self) -> Result<Digest, ReadError> {
-        self.viewed(|snapshot| Ok(digest::of(snapshot, self.partitions)?))
+        Ok(digest::of_moving(&*self.store, self.partitions, DIGEST_PATIENCE)?)
     }
 
     /// How the process is doing.
@@ -372,6 +378,8 @@ impl<S: Store> Query<S> {
             } else {
                 self.store.position(partition).ok()?
             };
+            // A state that is being restored stands for nothing yet.
+            let position = if position >= UNFINISHED { 0 } else { position };
             Some(end.saturating_sub(position))
         });
         behind.collect()

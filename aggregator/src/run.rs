@@ -1,5 +1,7 @@
 //! The fold at work: reads the log on a thread of its own, folds batch by batch, then tells.
 
+mod begin;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +19,7 @@ use crate::fold::shop::ShopSettings;
 use crate::fold::{Folded, Folder, Report};
 use crate::metrics::AggregatorMetrics;
 use crate::progress::Progress;
+use crate::snapshots::Snapshots;
 use crate::views::Views;
 
 /// What is read at once: enough to make a commit cheap, little enough to answer within a second.
@@ -37,13 +40,21 @@ const REPLAY_EVENTS: u64 = 1_000;
 #[derive(Debug, Error)]
 pub enum FoldError {
     /// The state of a partition stands beyond or before what the log holds.
-    #[error(
-        "the state and the log do not belong together; build the state anew with `tallyhook rebuild`"
-    )]
+    #[error("the state of partition {partition} and the log do not fit together")]
     Position {
         /// The partition.
         partition: u16,
         /// What does not fit.
+        source: ReadError,
+    },
+    /// The log no longer holds what would bring the state of a partition up to date.
+    #[error("no snapshot brings back the state of partition {partition} ({why})")]
+    Lost {
+        /// The partition.
+        partition: u16,
+        /// What is wrong with the newest snapshot.
+        why: String,
+        /// Where the log stands.
         source: ReadError,
     },
     /// The log could not be read.
@@ -93,7 +104,20 @@ impl Runner {
         settings: Arc<ShopSettings>,
         telling: &Telling,
     ) -> Result<Self, FoldError> {
-        let work = Folding::new(feed, store, settings, telling.clone());
+        Self::start_with(feed, store, settings, telling, None)
+    }
+
+    /// The same; where the log no longer begins at its start, a state that was lost is brought back
+    /// from a snapshot.
+    pub fn start_with<S: Store, F: Feed>(
+        feed: F,
+        store: Arc<S>,
+        settings: Arc<ShopSettings>,
+        telling: &Telling,
+        snapshots: Option<Snapshots>,
+    ) -> Result<Self, FoldError> {
+        let mut work = Folding::new(feed, store, settings, telling.clone());
+        work.snapshots = snapshots;
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = stop.clone();
         let thread = std::thread::Builder::new().name("fold".into());
@@ -145,15 +169,14 @@ fn keep_folding<S: Store, F: Feed>(
             Ok(()) => return None,
             Err(error) => error,
         };
-        let text = chain(&error);
-        tracing::error!(error = %text, "the fold stopped");
-        work.telling.progress.halt(Some(text));
+        work.stopped_by(&error);
         match error {
             FoldError::Log(ReadError::Displaced { .. }) => return Some(error),
             FoldError::Store(_) | FoldError::Log(_) => {}
-            FoldError::Position { .. } | FoldError::Newer { .. } | FoldError::Thread(_) => {
-                return None;
-            }
+            FoldError::Position { .. }
+            | FoldError::Lost { .. }
+            | FoldError::Newer { .. }
+            | FoldError::Thread(_) => return None,
         }
         if work.telling.progress.positions() != before {
             wait = RETRY_FIRST;
@@ -166,7 +189,7 @@ fn keep_folding<S: Store, F: Feed>(
             wait = (wait * 2).min(RETRY_MOST);
             match work.begin_again() {
                 Ok(()) => break,
-                Err(error) => tracing::error!(error = %chain(&error), "the fold cannot go on yet"),
+                Err(error) => work.stopped_by(&error),
             }
         }
         work.telling.progress.halt(None);
@@ -221,6 +244,8 @@ struct Folding<S, F> {
     // Partitions that are folded at the same time.
     threads: usize,
     telling: Telling,
+    // Where states that were lost are found.
+    snapshots: Option<Snapshots>,
     // Positions up to which counters of what was first seen leave out what is replayed.
     replayed: Vec<u64>,
     // What the feed has given and not taken back, whether or not it could be begun.
@@ -240,76 +265,11 @@ impl<S: Store, F: Feed> Folding<S, F> {
             folder,
             threads,
             telling,
-            replayed: Vec::new(),
             given: BTreeSet::new(),
             refused: BTreeMap::new(),
+            snapshots: None,
+            replayed: Vec::new(),
         }
-    }
-
-    /// Begins again from what the store holds.
-    fn begin_again(&mut self) -> Result<(), FoldError> {
-        self.folder = Folder::new(self.store.clone(), self.settings.clone());
-        // A refused partition stays so: by now another log may reach to where its state stands.
-        let given = self.given.iter().filter(|one| !self.refused.contains_key(one));
-        let given: Vec<u16> = given.copied().collect();
-        self.begin(&given)
-    }
-
-    /// Begins to read partitions from where their state stands. One whose state does not fit the log
-    /// is refused and named; the others go on.
-    fn begin(&mut self, partitions: &[u16]) -> Result<(), FoldError> {
-        let mut positions = Vec::with_capacity(partitions.len());
-        for partition in partitions {
-            positions.push((*partition, self.store.position(*partition)?));
-        }
-        loop {
-            let source = match self.feed.start(&positions) {
-                Ok(()) => break,
-                Err(source) => source,
-            };
-            let (ReadError::BeforeStart { partition, .. } | ReadError::BeyondEnd { partition, .. }) =
-                source
-            else {
-                return Err(FoldError::Log(source));
-            };
-            positions.retain(|known| known.0 != partition);
-            let error = FoldError::Position { partition, source };
-            let text = chain(&error);
-            tracing::error!(partition, error = %text, "a partition is not folded");
-            // It is not folded any more, so its figures are not shown as if it were.
-            self.drop_in_hand(partition);
-            self.telling.progress.let_go(partition);
-            self.telling.progress.halt_partition(partition, text);
-            self.refused.insert(partition, error);
-        }
-        for (partition, position) in positions {
-            self.telling.progress.begin(partition, position);
-        }
-        Ok(())
-    }
-
-    /// Begins again where a store of other processes no longer stands where this fold left it: it may
-    /// have been emptied, or have gone back to an older copy of itself, without anything to fold that
-    /// would show it.
-    fn follow_store(&mut self) -> Result<(), FoldError> {
-        if self.store.views_stand_still() {
-            return Ok(());
-        }
-        let owned = self.telling.progress.owned();
-        for (partition, stored) in owned.iter().copied().zip(self.store.positions(&owned)?) {
-            if stored != self.telling.progress.position(partition) {
-                self.begin_elsewhere(partition, stored)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Another process moved the partition, or the store lost its tail: reads on from where it stands.
-    fn begin_elsewhere(&mut self, partition: u16, stored: u64) -> Result<(), FoldError> {
-        let base = self.telling.progress.position(partition);
-        tracing::warn!(partition, base, stored, "the state stands elsewhere; beginning there");
-        self.drop_in_hand(partition);
-        self.begin(&[partition])
     }
 
     /// Drops what is in memory of a partition.

@@ -5,6 +5,7 @@ mod dump;
 mod import;
 mod letters;
 mod rebuild;
+mod snapshots;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use common::config::{Config, PseudonymKey};
 use common::customer::Pseudonymizer;
 use common::log::Log;
 use common::log::file::FileLog;
+use common::store::FileStore;
 use ingest::dead_letter::DeadLetterDir;
 use ingest::receiver::Receiver;
 use tokio::sync::Semaphore;
@@ -41,6 +43,7 @@ pub struct Admin {
     pseudonyms: Pseudonymizer,
     settings: Arc<ShopSettings>,
     log: Log,
+    store: Arc<FileStore>,
     receiver: Arc<Receiver>,
     letters: DeadLetterDir,
     /// One at a time: each reads the whole log.
@@ -57,6 +60,7 @@ impl Admin {
             pseudonyms: node.pseudonyms(),
             settings: node.settings.clone(),
             log: node.log.clone(),
+            store: node.store.clone(),
             receiver,
             letters,
             whole_log: Semaphore::new(1),
@@ -86,7 +90,8 @@ pub fn configure(config: &mut ServiceConfig, admin: Data<Admin>) {
         .route("/v1/dead-letters/{id}/retry", web::post().to(letters::retry))
         .route("/v1/log/verify", web::get().to(verify))
         .route("/v1/log/dump", web::get().to(dump::dump))
-        .route("/v1/rebuild", web::post().to(rebuild::rebuild));
+        .route("/v1/rebuild", web::post().to(rebuild::rebuild))
+        .route("/v1/snapshots", web::post().to(snapshots::create));
 }
 
 /// `GET /v1/log/verify`.

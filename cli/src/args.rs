@@ -7,7 +7,7 @@ use common::config::{Config, Inputs, Needs, Override};
 
 use crate::commands::{
     aggregate, backfill, completions, config, dead_letter, demo, digest, healthcheck, ingest, kpi,
-    log, rebuild, send, serve, simulate, topics,
+    log, rebuild, send, serve, simulate, snapshot, topics,
 };
 use crate::output::Output;
 
@@ -70,6 +70,8 @@ pub enum Command {
     Digest(digest::Args),
     /// Build the state anew from the log
     Rebuild(rebuild::Args),
+    /// Copy the state to a directory, check copies, and bring one back
+    Snapshot(snapshot::Args),
     /// Look at the embedded log
     #[command(subcommand)]
     Log(log::Command),

@@ -8,10 +8,12 @@ mod import;
 mod instance;
 mod letters;
 mod log_view;
+mod meter;
 mod node;
 mod output;
 mod remote;
 mod simulate;
+mod snapshots;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;

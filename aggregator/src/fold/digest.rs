@@ -5,8 +5,9 @@
 //! purchases counts by its entries, whatever chunks they stand in.
 
 use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
 
-use common::store::{Snapshot, StoreError};
+use common::store::{Snapshot, Store, StoreError, UNFINISHED};
 use serde::Serialize;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
@@ -41,11 +42,47 @@ pub struct PartitionDigest {
 
 /// Digests a view.
 pub fn of(snapshot: &dyn Snapshot, partitions: u16) -> Result<Digest, StoreError> {
+    of_each(partitions, |partition| of_partition(snapshot, partition))
+}
+
+/// Digests a store whose views may not stand still: each partition as it stands when its turn comes,
+/// again and again until it stood still for long enough, or for `patience`.
+pub fn of_moving<S: Store>(
+    store: &S,
+    partitions: u16,
+    patience: Duration,
+) -> Result<Digest, StoreError> {
+    of_each(partitions, |partition| {
+        let begun = Instant::now();
+        loop {
+            match of_partition(&*store.snapshot()?, partition) {
+                Err(StoreError::Moved { .. }) if begun.elapsed() < patience => {}
+                other => return other,
+            }
+        }
+    })
+}
+
+/// One partition's part of a digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The position.
+    pub position: u64,
+    /// The digest.
+    pub digest: u64,
+    /// Whether there is no document.
+    pub empty: bool,
+}
+
+/// Digests the parts that `part` gives.
+pub fn of_each<E>(
+    partitions: u16,
+    mut part: impl FnMut(u16) -> Result<Part, E>,
+) -> Result<Digest, E> {
     let mut whole = Xxh3::new();
     let mut found = Vec::new();
     for partition in 0..partitions {
-        let position = snapshot.position(partition)?;
-        let (digest, empty) = of_partition(snapshot, partition)?;
+        let Part { position, digest, empty } = part(partition)?;
         if !empty {
             whole.update(&partition.to_be_bytes());
             whole.update(&digest.to_be_bytes());
@@ -57,29 +94,46 @@ pub fn of(snapshot: &dyn Snapshot, partitions: u16) -> Result<Digest, StoreError
     Ok(Digest { digest: format!("{:016x}", whole.digest()), partitions: found })
 }
 
-fn of_partition(snapshot: &dyn Snapshot, partition: u16) -> Result<(u64, bool), StoreError> {
-    let mut hash = Xxh3::new();
-    // The entries of chunks are summed up, so that neither order nor splits of chunks matter.
-    let (mut purchases, mut empty) = (0u64, true);
+fn of_partition(snapshot: &dyn Snapshot, partition: u16) -> Result<Part, StoreError> {
+    let position = snapshot.position(partition)?;
+    if position >= UNFINISHED {
+        return Err(StoreError::Moved { partition });
+    }
+    let mut hash = Hash::default();
     let mut failed = Ok(());
-    snapshot.scan(partition, &[], &[0xff], &mut |key, value| match update(
-        &mut hash,
-        &mut purchases,
-        key,
-        value,
-    ) {
-        Ok(counted) => {
-            empty &= !counted;
-            ControlFlow::Continue(())
-        }
+    snapshot.scan(partition, &[], &[0xff], &mut |key, value| match hash.add(key, value) {
+        Ok(()) => ControlFlow::Continue(()),
         Err(error) => {
             failed = Err(error);
             ControlFlow::Break(())
         }
     })?;
     failed?;
-    hash.update(&purchases.to_be_bytes());
-    Ok((hash.digest(), empty))
+    Ok(hash.part(position))
+}
+
+/// The digest of a partition whose documents are added in the order of their keys.
+#[derive(Default)]
+pub struct Hash {
+    hash: Xxh3,
+    // The entries of chunks are summed up, so that neither order nor splits of chunks matter.
+    purchases: u64,
+    counted: bool,
+}
+
+impl Hash {
+    /// Adds a document.
+    pub fn add(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.counted |= update(&mut self.hash, &mut self.purchases, key, value)?;
+        Ok(())
+    }
+
+    /// What all documents come to.
+    #[must_use]
+    pub fn part(mut self, position: u64) -> Part {
+        self.hash.update(&self.purchases.to_be_bytes());
+        Part { position, digest: self.hash.digest(), empty: !self.counted }
+    }
 }
 
 /// Adds one document; returns whether it takes part.

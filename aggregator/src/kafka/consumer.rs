@@ -55,10 +55,17 @@ enum Last {
 }
 
 impl Pump {
-    /// Reads until the inbox is closed. Each fatal error ends a consumer; the next begins afresh,
-    /// unless another process has taken this one's place: two would displace each other for ever.
+    /// Reads until the inbox is closed. A fatal error ends a consumer, and so does a fold that wants
+    /// to rest; the next begins afresh, unless another process has taken this one's place: two would
+    /// displace each other for ever.
     pub(super) fn run(&self) {
         loop {
+            if self.inbox.resting() {
+                if self.inbox.closed(REST) {
+                    return;
+                }
+                continue;
+            }
             match self.join() {
                 Ok(consumer) => {
                     let last = self.read(&consumer);
@@ -77,7 +84,9 @@ impl Pump {
             if self.inbox.closed(REST) {
                 return;
             }
-            tracing::warn!("the consumer is made anew");
+            if !self.inbox.resting() {
+                tracing::warn!("the consumer is made anew");
+            }
         }
     }
 
@@ -92,9 +101,9 @@ impl Pump {
         Ok(consumer)
     }
 
-    /// Reads until the inbox is closed or the consumer is done for.
+    /// Reads until the inbox is closed, the fold wants to rest, or the consumer is done for.
     fn read(&self, consumer: &BaseConsumer<Member>) -> Last {
-        while !self.inbox.closed(Duration::ZERO) {
+        while !self.inbox.closed(Duration::ZERO) && !self.inbox.resting() {
             self.start(consumer);
             let mut records = Vec::new();
             let mut wait = POLL;
@@ -204,7 +213,7 @@ impl Pump {
             return;
         }
         tracing::debug!("the fold is slow; reading is paused");
-        while !self.inbox.room(Duration::ZERO) {
+        while !self.inbox.room(Duration::ZERO) && !self.inbox.resting() {
             self.start(consumer);
             tell(consumer.pause(&self.reading(consumer)));
             match self.poll(consumer, POLL) {

@@ -106,6 +106,10 @@ impl Feed for KafkaFeed {
         Ok(())
     }
 
+    fn rest(&mut self, resting: bool) {
+        self.inbox.rest(resting);
+    }
+
     fn drains(&self) -> bool {
         false
     }

@@ -54,6 +54,8 @@ struct State {
     /// The positions after what the last answer held, and after all answers before it.
     fed: BTreeMap<u16, u64>,
     folded: BTreeMap<u16, u64>,
+    /// Whether the fold wants no partitions for now.
+    resting: bool,
     closed: bool,
 }
 
@@ -174,6 +176,15 @@ impl Inbox {
             }
             state = self.wait(state, left);
         }
+    }
+
+    pub(super) fn rest(&self, resting: bool) {
+        self.lock().resting = resting;
+        self.changed.notify_all();
+    }
+
+    pub(super) fn resting(&self) -> bool {
+        self.lock().resting
     }
 
     pub(super) fn close(&self) {

@@ -14,6 +14,7 @@ use super::client::{Logged, at_offsets, made, reading};
 use super::close::let_go;
 use super::watermarks::{Watermarks, unavailable};
 use super::{ConnectError, ConsumerSettings};
+use crate::feed::Ends;
 
 /// No poll is longer, so that a deadline far away cannot overflow.
 const LONGEST_POLL: Duration = Duration::from_secs(1);
@@ -62,6 +63,12 @@ impl Subscribe for KafkaTail {
         let watermarks = self.watermarks.clone();
         let topic = topic.clone();
         Ok(TailReader { consumer: Some(consumer), watermarks, topic, next: wanted, kept: None })
+    }
+}
+
+impl Ends for KafkaTail {
+    fn end_positions(&self) -> Option<Vec<u64>> {
+        self.watermarks.ends().ok()
     }
 }
 

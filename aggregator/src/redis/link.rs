@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use common::store::StoreError;
 use redis::cluster::{ClusterClient, ClusterConnection};
-use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo};
+use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRoutingInfo};
 use redis::{
     Client, Cmd, Connection, ConnectionInfo, ErrorKind, RedisError, RedisResult, TlsCertificates,
     Value, from_redis_value,
@@ -37,6 +37,14 @@ enum Target {
 enum Link {
     Standalone(Connection),
     Cluster(Box<ClusterConnection>),
+}
+
+/// A master of the servers.
+pub enum Master {
+    /// The server that stands alone.
+    Only,
+    /// A node of a cluster, by host and port.
+    Node(String, u16),
 }
 
 impl Links {
@@ -122,6 +130,38 @@ impl Links {
             }
         });
         answer?.into_iter().map(Value::extract_error).collect()
+    }
+
+    /// Every master that holds keys.
+    pub fn masters(&self) -> RedisResult<Vec<Master>> {
+        self.with(|link| match link {
+            Link::Standalone(_) => Ok(vec![Master::Only]),
+            Link::Cluster(connection) => {
+                let masters = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
+                let answers = connection.route_command(&redis::cmd("PING"), masters)?;
+                let answers: Vec<(String, Value)> = from_redis_value(answers)?;
+                let address = |answer: (String, Value)| {
+                    let (host, port) = answer.0.rsplit_once(':')?;
+                    Some(Master::Node(host.to_owned(), port.parse().ok()?))
+                };
+                Ok(answers.into_iter().filter_map(address).collect())
+            }
+        })
+    }
+
+    /// Sends a command to one master.
+    pub fn send_to(&self, master: &Master, command: &Cmd) -> RedisResult<Value> {
+        self.with(|link| match (link, master) {
+            (Link::Cluster(connection), Master::Node(host, port)) => {
+                let (host, port) = (host.clone(), *port);
+                let node = SingleNodeRoutingInfo::ByAddress { host, port };
+                connection.route_command(command, RoutingInfo::SingleNode(node))
+            }
+            (Link::Cluster(connection), Master::Only) => command.query(connection.as_mut()),
+            (Link::Standalone(connection), Master::Only | Master::Node(..)) => {
+                command.query(connection)
+            }
+        })
     }
 
     fn with<T>(&self, ask: impl FnOnce(&mut Link) -> RedisResult<T>) -> RedisResult<T> {

@@ -44,7 +44,7 @@ impl Names {
     }
 }
 
-/// The name of the manifest.
+/// The name of a generation's manifest.
 #[must_use]
 pub fn manifest(prefix: &str) -> String {
     format!("{prefix}:manifest")
@@ -54,6 +54,12 @@ pub fn manifest(prefix: &str) -> String {
 #[must_use]
 pub fn probe(prefix: &str) -> String {
     format!("{prefix}:probe")
+}
+
+/// The name of what says which generation is in use.
+#[must_use]
+pub fn generations(base: &str) -> String {
+    format!("{base}:generations")
 }
 
 #[cfg(test)]

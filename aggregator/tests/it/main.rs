@@ -3,4 +3,5 @@
 mod laws;
 mod run;
 mod shops;
+mod snapshots;
 mod support;

@@ -126,6 +126,26 @@ pub fn a_group_shares_partitions_and_inherits_them(broker: &Broker) {
     }
 }
 
+pub fn a_feed_that_rests_leaves_its_partitions_to_others(broker: &Broker) {
+    let topic = broker.topic(PARTITIONS);
+    fill(broker, &topic, 50);
+    let mut first = Fold::new(broker, &topic, 10);
+    first.until("the first has all", |fold| fold.mine.len() == 4);
+    let mut second = Fold::new(broker, &topic, 20);
+    first.feed.rest(true);
+    // A fold that rests does not ask for anything; the other gets all of it nevertheless.
+    second.until("the second has all", |fold| fold.mine.len() == 4);
+    second.until("it reads", |fold| (0..4).all(|one| fold.has_read(one, 20..50)));
+    drop(second);
+
+    first.read.clear();
+    first.begin_at = 30;
+    first.feed.rest(false);
+    first.until("it is told of the loss", |fold| fold.mine.is_empty());
+    first.until("the first has all again", |fold| fold.mine.len() == 4);
+    first.until("it reads", |fold| (0..4).all(|one| fold.has_read(one, 30..50)));
+}
+
 pub fn a_feed_that_never_starts_holds_nobody_up(broker: &Broker) {
     let topic = broker.topic(PARTITIONS);
     fill(broker, &topic, 10);

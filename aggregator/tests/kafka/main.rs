@@ -17,13 +17,14 @@ use crate::broker::Broker;
 
 type Part = (&'static str, fn(&Broker));
 
-const PARTS: [Part; 12] = [
+const PARTS: [Part; 13] = [
     ("the log's conformance suite", log::conforms),
     ("a record says what it is", log::a_record_says_what_it_is),
     ("other partitions are refused", log::other_partitions_than_expected_are_refused),
     ("begins in the middle", feed::begins_in_the_middle_and_reads_exactly_the_rest),
     ("a group shares partitions", feed::a_group_shares_partitions_and_inherits_them),
     ("never starts", feed::a_feed_that_never_starts_holds_nobody_up),
+    ("rests", feed::a_feed_that_rests_leaves_its_partitions_to_others),
     ("a slow fold", feed::a_slow_fold_misses_nothing),
     ("positions outside of the log", feed::a_position_outside_of_the_log_is_named),
     ("a record without payload", feed::a_record_without_payload_keeps_its_place),

@@ -3,6 +3,7 @@
 mod conformance;
 mod faults;
 mod fold;
+mod generations;
 mod layout;
 mod model;
 mod proxy;

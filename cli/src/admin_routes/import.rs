@@ -1,5 +1,7 @@
 //! `POST /v1/import`: lines of an import, answered once all of their events are durable.
 
+use std::sync::Arc;
+
 use actix_web::web::{self, Bytes, Data, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use aggregator::api::Problem;
@@ -8,7 +10,7 @@ use common::time::Timestamp;
 use serde::Deserialize;
 
 use super::{Admin, failed, not_foreign};
-use crate::import::append::append_lines;
+use crate::import::append::{Destination, append_lines};
 use crate::import::translate::{Translator, default_source, needs_shop};
 use crate::import::{Import, Kind};
 use crate::node::clock;
@@ -33,7 +35,8 @@ pub async fn import(
     let import = asking.into_inner().import(&admin)?;
     let translator = Translator::new(&admin.config, import, admin.pseudonyms.clone());
     let translated = web::block(move || translator.translate(&lines, 1)).await?;
-    let imported = append_lines(&admin.log, translated).await.map_err(|error| failed(&error))?;
+    let log: Destination = Arc::new(admin.log.clone());
+    let imported = append_lines(&log, translated).await.map_err(|error| failed(&error))?;
     Ok(HttpResponse::Ok().json(imported))
 }
 

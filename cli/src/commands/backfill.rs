@@ -16,6 +16,7 @@ use common::shop::ShopDomain;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::{Cli, Global};
+use crate::import::append::Destination;
 use crate::import::checkpoint::{Checkpoint, Saved};
 use crate::import::chunks::{Chunk, Chunks, Mark};
 use crate::import::pipeline::Pipeline;
@@ -23,8 +24,10 @@ use crate::import::sink::Sink;
 use crate::import::translate::{MAX_LINE_BYTES, Translator, default_source, needs_shop};
 use crate::import::{Import, Imported, Kind, Totals};
 use crate::node::claim::{Claim, claim};
+use crate::node::distributed::kafka_log;
 use crate::node::layout::Layout;
 use crate::node::open_log;
+use crate::node::shared::{is_shared, shared_key};
 use crate::output::{Output, message};
 
 /// Chunks under way at a time, of at most 1,000 lines each.
@@ -199,12 +202,22 @@ fn sink(config: &Config, output: Output, args: &Args, import: &Import) -> anyhow
         let pseudonyms = Pseudonymizer::new(&[0; 32]);
         return Ok(Sink::Nowhere(Arc::new(Translator::new(config, import.clone(), pseudonyms))));
     }
+    let here = |key: &PseudonymKey, log: Destination| {
+        let pseudonyms = Pseudonymizer::new(key.expose());
+        let translator = Arc::new(Translator::new(config, import.clone(), pseudonyms));
+        Sink::Log(translator, log)
+    };
+    if is_shared(config) {
+        let key = shared_key(config)?;
+        let log = kafka_log(config)?;
+        let brokers = config.kafka.as_ref().map(|kafka| kafka.brokers.join(", "));
+        output.note(format_args!("using Kafka at {}", brokers.unwrap_or_default()));
+        return Ok(here(&key, Arc::new(log)));
+    }
     match claim(config, output, |layout| open_log(config, layout, None))? {
         Claim::Here(log) => {
             let key = PseudonymKey::load_or_create(config)?;
-            let pseudonyms = Pseudonymizer::new(key.expose());
-            let translator = Arc::new(Translator::new(config, import.clone(), pseudonyms));
-            Ok(Sink::Log(translator, Log::File(log)))
+            Ok(here(&key, Arc::new(Log::File(log))))
         }
         Claim::There(remote) => Ok(Sink::Instance(Arc::new(remote), import.clone())),
     }

@@ -1,5 +1,6 @@
 //! `tallyhook demo`: an instance on two years of a simulated shop, then live signed traffic.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,6 @@ use anyhow::Context as _;
 use common::clock::{Clock as _, SystemClock};
 use common::config::{Attributes, Needs, Override};
 use common::log::Log;
-use common::partition::partition_of;
 use common::shop::ShopDomain;
 use common::time::{DAY_MS, Timestamp};
 use indicatif::ProgressBar;
@@ -17,9 +17,9 @@ use ingest::outcome::Outcome;
 use ingest::shopify;
 
 use crate::args::Global;
-use crate::import::append::append_all;
+use crate::import::append::{Destination, append_all};
 use crate::import::pipeline::Pipeline;
-use crate::import::translate::Payload;
+use crate::import::translate::Entry;
 use crate::instance::{self, Listeners, PortInUse, Running};
 use crate::output::Output;
 use crate::simulate::{self, DEMO_SHOP, Delivery, Pace, Plan, Target};
@@ -115,7 +115,7 @@ fn import(
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let mut pipeline = Pipeline::new(runtime.handle().clone(), GROUPS);
     let bar = ProgressBar::new(orders as u64).with_message("orders");
-    let mut group: Vec<Payload> = Vec::with_capacity(GROUP);
+    let mut group: Vec<Entry> = Vec::with_capacity(GROUP);
     let mut events = 0;
     for delivery in history {
         if running.stopping.load(Ordering::Acquire) {
@@ -142,7 +142,8 @@ fn import(
     Ok(())
 }
 
-async fn append(log: Log, group: Vec<Payload>) -> anyhow::Result<()> {
+async fn append(log: Log, group: Vec<Entry>) -> anyhow::Result<()> {
+    let log: Destination = Arc::new(log);
     append_all(&log, group).await.context("the log did not take the history")
 }
 
@@ -151,7 +152,7 @@ fn translate(
     notes: &NoteRules,
     delivery: &Delivery,
     imported_at: Timestamp,
-    group: &mut Vec<Payload>,
+    group: &mut Vec<Entry>,
 ) -> anyhow::Result<()> {
     let delivery_id = delivery.webhook_id.to_string();
     let context = Context {
@@ -168,8 +169,7 @@ fn translate(
     match shopify::translate(delivery.topic, &delivery.body, &context) {
         Outcome::Events(events) => {
             for event in events {
-                let partition = partition_of(&event.shop, running.config.log.partitions);
-                group.push((partition, event.encode()?.into()));
+                group.push(Entry::new(event, running.config.log.partitions)?);
             }
         }
         Outcome::Ignored(_) => {}

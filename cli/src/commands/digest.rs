@@ -1,6 +1,7 @@
 //! `tallyhook digest`: one number for the state, to be compared.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aggregator::fold::digest;
 use anyhow::Context as _;
@@ -11,7 +12,11 @@ use serde_json::Value;
 use crate::args::Global;
 use crate::node::Node;
 use crate::node::claim::{Claim, claim_log};
+use crate::node::shared::{Shared, is_shared};
 use crate::output::Output;
+
+/// How long a partition in Redis may move while it is digested.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The arguments: none of its own.
 #[derive(clap::Args, Debug)]
@@ -21,6 +26,12 @@ pub struct Args {}
 pub fn run(global: &Global, _: &Args) -> anyhow::Result<()> {
     let config = global.configuration(Needs::Nothing)?;
     let output = global.output();
+    if is_shared(&config) {
+        let shared = Shared::connect(config, output)?;
+        let store = shared.caught_up(output)?;
+        let digest = digest::of_moving(&store, shared.config.log.partitions, PATIENCE)?;
+        return print(output, &serde_json::to_string(&digest)?);
+    }
     let claimed = claim_log(&config, output)?;
     let text = match claimed {
         Claim::There(remote) => {

@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 
+use aggregator::query::Query;
 use aggregator::views::Views;
 use aggregator::window::Window;
 use anyhow::{Context as _, bail};
 use common::clock::{Clock as _, SystemClock};
 use common::config::Needs;
 use common::shop::ShopDomain;
+use common::store::Store;
 use common::time::Timestamp;
 use serde_json::Value;
 
 use crate::args::Global;
 use crate::node::Node;
 use crate::node::claim::{Claim, claim_log};
+use crate::node::shared::{Shared, is_shared};
 use crate::output::Output;
 
 /// The columns of the table, by their names in the JSON.
@@ -40,14 +43,18 @@ pub fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     if args.as_of.is_some_and(|at| at > SystemClock.now()) {
         bail!("--as-of must not be later than now");
     }
-    let claimed = claim_log(&config, output)?;
     let mut windows = Vec::new();
     for window in &args.window {
         if !windows.contains(window) {
             windows.push(*window);
         }
     }
-    let text = match claimed {
+    if is_shared(&config) {
+        let shared = Shared::connect(config, output)?;
+        let query = shared.query(shared.caught_up(output)?);
+        return print(output, &answer(&query, args, &windows)?);
+    }
+    let text = match claim_log(&config, output)? {
         Claim::There(remote) => {
             let names: Vec<&str> = windows.iter().map(|window| window.name()).collect();
             let (names, as_of) = (names.join(","), args.as_of.map(|at| at.to_string()));
@@ -60,11 +67,15 @@ pub fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
             let node = Node::new(config, log)?;
             node.catch_up(|_| ())?;
             let query = node.query(Arc::new(Views::default()), node.progress());
-            let reply = query.kpis(&args.shop, &windows, args.as_of);
-            serde_json::to_string(&reply.with_context(|| format!("no KPIs of {}", args.shop))?)?
+            answer(&query, args, &windows)?
         }
     };
     print(output, &text)
+}
+
+fn answer<S: Store>(query: &Query<S>, args: &Args, windows: &[Window]) -> anyhow::Result<String> {
+    let reply = query.kpis(&args.shop, windows, args.as_of);
+    Ok(serde_json::to_string(&reply.with_context(|| format!("no KPIs of {}", args.shop))?)?)
 }
 
 fn print(output: Output, text: &str) -> anyhow::Result<()> {

@@ -15,6 +15,7 @@ pub mod rebuild;
 pub mod send;
 pub mod serve;
 pub mod simulate;
+pub mod snapshot;
 pub mod topics;
 
 use crate::args::{Cli, Command};
@@ -34,6 +35,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Kpi(args) => kpi::run(&global, &args),
         Command::Digest(args) => digest::run(&global, &args),
         Command::Rebuild(args) => rebuild::run(&global, &args),
+        Command::Snapshot(args) => snapshot::run(&global, &args),
         Command::Log(command) => log::run(&global, &command),
         Command::DeadLetter(command) => dead_letter::run(&global, &command),
         Command::Config(command) => config::run(&global, &command),

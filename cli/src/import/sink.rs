@@ -5,9 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use common::log::Log;
 
-use super::append::append_lines;
+use super::append::{Destination, append_lines};
 use super::translate::Translator;
 use super::{Import, Imported};
 use crate::remote::Remote;
@@ -16,8 +15,8 @@ use crate::remote::Remote;
 pub enum Sink {
     /// Nowhere: they are only checked.
     Nowhere(Arc<Translator>),
-    /// Into the log that this process holds.
-    Log(Arc<Translator>, Log),
+    /// Into the log that this process holds, or into Kafka.
+    Log(Arc<Translator>, Destination),
     /// To the instance that holds the log.
     Instance(Arc<Remote>, Import),
 }

@@ -30,7 +30,22 @@ pub struct Translator {
 }
 
 /// A record for the log.
-pub type Payload = (u16, Bytes);
+pub struct Entry {
+    /// The partition of its shop.
+    pub partition: u16,
+    /// The event, of which some logs show more than its bytes.
+    pub event: Event,
+    /// The encoded event.
+    pub payload: Bytes,
+}
+
+impl Entry {
+    /// Of an event, for a log of so many partitions.
+    pub fn new(event: Event, partitions: u16) -> Result<Self, serde_json::Error> {
+        let payload = event.encode()?.into();
+        Ok(Self { partition: partition_of(&event.shop, partitions), event, payload })
+    }
+}
 
 /// What some lines come to.
 #[derive(Default)]
@@ -40,7 +55,7 @@ pub struct Translated {
     /// Lines that could be read.
     pub read: u64,
     /// Their records.
-    pub payloads: Vec<Payload>,
+    pub entries: Vec<Entry>,
     /// The other lines.
     pub errors: Vec<LineProblem>,
 }
@@ -67,13 +82,13 @@ impl Translator {
                 continue;
             }
             translated.lines += 1;
-            let payloads = self.events(line).and_then(|events| {
-                events.iter().map(|event| self.payload(event)).collect::<Result<Vec<_>, _>>()
+            let entries = self.events(line).and_then(|events| {
+                events.into_iter().map(|event| self.entry(event)).collect::<Result<Vec<_>, _>>()
             });
-            match payloads {
-                Ok(payloads) => {
+            match entries {
+                Ok(entries) => {
                     translated.read += 1;
-                    translated.payloads.extend(payloads);
+                    translated.entries.extend(entries);
                 }
                 Err(LineError { field, message }) => {
                     translated.errors.push(LineProblem { line: number, field, message });
@@ -125,10 +140,9 @@ impl Translator {
         }
     }
 
-    fn payload(&self, event: &Event) -> Result<Payload, LineError> {
+    fn entry(&self, event: Event) -> Result<Entry, LineError> {
         let failed = |_| LineError { field: String::new(), message: "cannot be encoded".into() };
-        let payload = event.encode().map_err(failed)?;
-        Ok((partition_of(&event.shop, self.partitions), payload.into()))
+        Entry::new(event, self.partitions).map_err(failed)
     }
 }
 

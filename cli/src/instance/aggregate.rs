@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 use super::listeners::{Answering, Listeners, Servers};
 use crate::node::{clock, distributed};
 use crate::output::Output;
+use crate::snapshots;
 
 /// Runs until it is told to stop.
 pub fn run(config: &Config, output: Output, listeners: Listeners) -> anyhow::Result<()> {
@@ -45,7 +46,8 @@ pub fn run(config: &Config, output: Output, listeners: Listeners) -> anyhow::Res
         progress,
         mode: "distributed",
     }));
-    let mut runner = Runner::start(feed, store, settings, &telling)?;
+    let snapshots = snapshots::configured(config, &key);
+    let mut runner = Runner::start_with(feed, store, settings, &telling, snapshots)?;
     let displaced = runner.displaced();
     let api = Data::new(Api::new(query, registry, metrics, config.admin.token.clone(), None));
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aggregator::kafka::{ConsumerSettings, KafkaFeed, KafkaTail};
-use aggregator::redis::{RedisOptions, RedisStore};
+use aggregator::redis::{RedisOptions, RedisStore, States};
 use anyhow::{Context as _, bail};
 use common::config::{Config, Kafka, PseudonymKey};
 use common::log::LogMetrics;
@@ -71,15 +71,24 @@ pub fn kafka_feed(config: &Config) -> anyhow::Result<KafkaFeed> {
     Ok(KafkaFeed::connect(ConsumerSettings::new(kafka(config)?, config.log.partitions))?)
 }
 
-/// The state in Redis.
+/// The state in Redis: the generation in use, made if there is none.
 pub fn redis_store(config: &Config, key: &PseudonymKey) -> anyhow::Result<RedisStore> {
+    Ok(redis_states(config)?.open(&state::manifest(config, key))?)
+}
+
+/// The generations of the state in Redis.
+pub fn redis_states(config: &Config) -> anyhow::Result<States> {
     let redis = config.redis.as_ref().context("redis.url is not configured")?;
-    let options = RedisOptions::of(redis);
-    let store = RedisStore::open(&options, PREFIX, &state::manifest(config, key))?;
-    for warning in store.warnings() {
+    let states = States::connect(&RedisOptions::of(redis), PREFIX)?;
+    for warning in states.warnings() {
         tracing::warn!("Redis: {warning}");
     }
-    Ok(store)
+    Ok(states)
+}
+
+/// All of Kafka's log, without a group.
+pub fn kafka_tail(config: &Config) -> anyhow::Result<KafkaTail> {
+    Ok(KafkaTail::connect(ConsumerSettings::new(kafka(config)?, config.log.partitions))?)
 }
 
 fn kafka(config: &Config) -> anyhow::Result<&Kafka> {

@@ -2,7 +2,9 @@
 
 pub mod claim;
 pub mod distributed;
+pub mod generations;
 pub mod layout;
+pub mod shared;
 pub mod state;
 
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use crate::simulate::{assert_equals_truth, simulate};
 use crate::support::{Delivery, Redis, RedisCluster, Shape, alone, converges, digest};
 
 /// Orders of some shops, most of them twice and none in order.
-fn mixed() -> Vec<Delivery> {
+pub fn mixed() -> Vec<Delivery> {
     let numbers = (0..400u64).map(|number| number * 7919 % 300);
     numbers.map(numbered).collect()
 }

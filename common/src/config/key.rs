@@ -142,10 +142,13 @@ pub(super) const KEYS: &[Known] = &[
     known("kafka.sasl_mechanism", Kind::Text, None),
     known("kafka.sasl_username", Kind::Secret, None),
     known("kafka.sasl_password", Kind::Secret, None),
+    known("kafka.retention_days", Kind::Number, None),
     known("redis.url", Kind::Address, Some("redis://127.0.0.1:6379")),
     known("redis.tls_ca", Kind::Text, None),
     known("redis.tls_cert", Kind::Text, None),
     known("redis.tls_key", Kind::Text, None),
+    known("snapshots.dir", Kind::Text, None),
+    known("snapshots.keep", Kind::Number, Some("7")),
 ];
 
 impl Known {

@@ -53,7 +53,7 @@ pub use reasons::Reasons;
 pub use secret::{Reference, Secret};
 pub use shops::{Shop, ShopOverride, Shops};
 pub use sources::{Attributes, Platform, ShopList, Source, SourceName};
-pub use stores::{Data, Kafka, Log, Redis, RedisUrl, Spool};
+pub use stores::{Data, Kafka, Log, Redis, RedisUrl, Snapshots, Spool};
 pub use tls::{Authorities, ClientCertificate, Pem, Tls, Transport};
 
 use crate::shop::ShopDomain;
@@ -83,6 +83,8 @@ pub struct Config {
     pub kafka: Option<Kafka>,
     /// `[redis]`, if configured or needed.
     pub redis: Option<Redis>,
+    /// `[snapshots]`: where copies of the state go.
+    pub snapshots: Snapshots,
     effective: Vec<Effective>,
 }
 
@@ -151,6 +153,7 @@ impl Config {
             spool: Spool::read(reader)?,
             kafka: Kafka::read(reader, needs)?,
             redis: Redis::read(reader, needs)?,
+            snapshots: Snapshots::read(reader)?,
             effective: Vec::new(),
         };
         config.effective = reader.finish();

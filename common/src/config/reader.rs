@@ -113,6 +113,11 @@ impl<'a> Reader<'a> {
         self.environment.get(name).map(String::as_str)
     }
 
+    /// Whether any layer names the key itself.
+    pub(super) fn names(&self, key: &Key) -> bool {
+        self.layers.settings.contains_key(key)
+    }
+
     /// Where a key or section stands, for an error about it.
     pub(super) fn place(&self, key: &Key) -> Place {
         self.layers.place_of(key).unwrap_or(Place::Default)

@@ -1,4 +1,4 @@
-//! `[data]`, `[log]`, `[spool]`, `[kafka]` and `[redis]`: where events and state are kept.
+//! `[data]`, `[log]`, `[spool]`, `[kafka]`, `[redis]` and `[snapshots]`: where events and state are kept.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use super::error::{ConfigError, Problem};
 use super::key::Key;
 use super::login::{self, Login, Mechanism};
 use super::parse;
-use super::reader::Reader;
+use super::reader::{Reader, number};
 use super::secret::{Secret, masked};
 use super::tls::{Authorities, ClientCertificate, Tls, Transport};
 
@@ -78,6 +78,22 @@ pub struct Kafka {
     /// wait for it. No key of the file: the environment's variable `POD_NAME`, which Kubernetes'
     /// downward API sets; unset by default. It is never the host's name, which processes share.
     pub member: Option<String>,
+    /// `kafka.retention_days`: how long Kafka keeps events, which `topics` sets. 1 to 36500; needs
+    /// `snapshots.dir`, as a state can then no longer be built from the log alone. Default: for ever.
+    /// `TALLYHOOK_KAFKA__RETENTION_DAYS`.
+    pub retention_days: Option<u32>,
+}
+
+/// `[snapshots]`: copies of the state at a position of the log.
+#[derive(Clone, Debug)]
+pub struct Snapshots {
+    /// `snapshots.dir`: where they are written, and where a process finds them whose state is lost and
+    /// whose log no longer begins at its start; the same for all `aggregate`s. Default: none.
+    /// `TALLYHOOK_SNAPSHOTS__DIR`.
+    pub dir: Option<PathBuf>,
+    /// `snapshots.keep`: the newest ones that `snapshot create` leaves. 1 to 10000, default 7.
+    /// `TALLYHOOK_SNAPSHOTS__KEEP`.
+    pub keep: usize,
 }
 
 /// `[redis]`: the state of the distributed shape.
@@ -182,6 +198,7 @@ impl Kafka {
             transport,
             login,
             member,
+            retention_days: retention_days(reader)?,
         };
         if needs.kafka() {
             kafka.refuse_unbuilt(reader, cfg!(feature = "kafka-tls"))?;
@@ -201,6 +218,7 @@ impl Kafka {
             transport: Transport::Plain,
             login: None,
             member: None,
+            retention_days: None,
         }
     }
 
@@ -268,6 +286,29 @@ impl Kafka {
         };
         let place = reader.place(&key).to_string();
         Err(ConfigError::NotBuilt { key: key.to_string(), place, what })
+    }
+}
+
+/// Refused without snapshots: what is deleted would be lost to every state that is built anew.
+fn retention_days(reader: &mut Reader<'_>) -> Result<Option<u32>, ConfigError> {
+    let snapshots = reader.names(&Key::dotted("snapshots.dir"));
+    reader.optional(&Key::dotted("kafka.retention_days"), |text| {
+        let days = number(text, 1, 36_500)?;
+        if !snapshots {
+            let allowed = "set snapshots.dir and have `tallyhook snapshot create` run more often \
+                           than that, or leave it out: Kafka then keeps all events";
+            return Err(Problem::new("events would be deleted that no snapshot holds", allowed));
+        }
+        Ok(days)
+    })
+}
+
+impl Snapshots {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, ConfigError> {
+        Ok(Self {
+            dir: reader.optional(&Key::dotted("snapshots.dir"), parse::path)?,
+            keep: reader.number(&Key::dotted("snapshots.keep"), 1, 10_000)?,
+        })
     }
 }
 

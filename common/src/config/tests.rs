@@ -47,6 +47,21 @@ fn check(text: &str, expected: &str) {
 }
 
 #[test]
+fn events_are_not_deleted_without_snapshots() {
+    let kafka = "[kafka]\nretention_days = 20\n";
+    check(
+        kafka,
+        "kafka.retention_days = 20 (tallyhook.toml, line 2): events would be deleted that no \
+         snapshot holds; set snapshots.dir and have `tallyhook snapshot create` run more often than \
+         that, or leave it out: Kafka then keeps all events",
+    );
+    let text = format!("{kafka}[snapshots]\ndir = \"snapshots\"\n");
+    let config = load(&text, &[], &[], Needs::Nothing).expect("loads");
+    assert_eq!(config.kafka.and_then(|kafka| kafka.retention_days), Some(20));
+    assert_eq!(config.snapshots.keep, 7);
+}
+
+#[test]
 fn values_are_refused_with_key_place_and_remedy() {
     check(
         "# a comment\n[public]\nlisten = \"nonsense\"\n",

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::{Commit, Committed, Snapshot, Store, StoreError, prefix_end};
+use super::{Commit, Committed, Snapshot, Store, StoreError, UNFINISHED, prefix_end};
 
 /// Runs the suite on stores that `make` opens empty.
 ///
@@ -13,6 +13,7 @@ pub fn run<S: Store>(mut make: impl FnMut() -> S) {
     empty_store_stands_at_zero(&make());
     commit_moves_state_and_position(&make());
     positions_compare_and_set(&make());
+    states_are_put_in_place_in_steps(&make());
     snapshots_stand_still(&make());
     scans_are_ordered_and_bounded(&make());
     scans_follow_the_layout_of_state_keys(&make());
@@ -85,6 +86,23 @@ fn positions_compare_and_set<S: Store>(store: &S) {
     assert_eq!(commit(store, 1, 7, 9, &[("a", Some("2"))]), Committed::Conflict { stored: 5 });
     assert_eq!(get(&*view(store), 1, "a").as_deref(), Some("1"));
     assert_eq!(position(store, 1), 5);
+}
+
+/// As a restore does it: over positions that no log has, to one of the log.
+fn states_are_put_in_place_in_steps<S: Store>(store: &S) {
+    let (first, second) = (UNFINISHED + 7, UNFINISHED + 8);
+    assert_eq!(commit(store, 1, 0, first, &[]), Committed::Done);
+    assert_eq!(commit(store, 1, first, second, &[("a", Some("1"))]), Committed::Done);
+    assert_eq!(position(store, 1), second);
+    let other = UNFINISHED + 1_000_007;
+    assert_eq!(commit(store, 1, first, other, &[]), Committed::Conflict { stored: second });
+    assert_eq!(commit(store, 1, second, 12, &[("b", Some("2"))]), Committed::Done);
+    assert_eq!(position(store, 1), 12);
+    assert_eq!(keys(&*view(store), 1, b"a", b"z", 9), ["a", "b"]);
+    // And without moving: what a step removes or adds is there at the same position.
+    assert_eq!(commit(store, 2, 0, 0, &[("a", Some("1"))]), Committed::Done);
+    assert_eq!(commit(store, 2, 0, 0, &[("a", None), ("b", Some("2"))]), Committed::Done);
+    assert_eq!(keys(&*view(store), 2, b"a", b"z", 9), ["b"]);
 }
 
 fn snapshots_stand_still<S: Store>(store: &S) {

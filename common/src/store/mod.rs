@@ -12,7 +12,11 @@
 //!   shows each partition as it stood when the view was first asked for it, and once the partition
 //!   has moved, every read either still shows that state or fails with [`StoreError::Moved`]. It
 //!   never mixes two states of a partition.
+//! * Positions from [`UNFINISHED`] on are none of a log: they stand for a state that is being put in
+//!   place in several commits, and means nothing yet.
 //! * Keys sort as bytes within a partition. Partitions never see each other's keys.
+//! * An engine may hold several generations of the state, of which one is in use. A store reads and
+//!   writes one of them until [`Store::follow`] takes it to another.
 //! * Nothing expires. What was committed survives a crash of the process; after a power loss the
 //!   store may be older, never torn: the log is the truth and is folded again from the position.
 //!
@@ -30,6 +34,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+/// From here on, a position stands for a state that is not whole.
+pub const UNFINISHED: u64 = 1 << 63;
 
 /// Writes of one partition and the move of its position.
 #[derive(Debug, Clone, Default)]
@@ -149,6 +156,15 @@ impl Manifest {
 /// A visitor of a scan: key and value; `Break` ends the scan.
 pub type Visit<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
 
+/// What [`Store::follow`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Followed {
+    /// The generation in hand is the one in use.
+    Same,
+    /// Another one was in use; it is in hand from now on, and stands at positions of its own.
+    Another,
+}
+
 /// The state of all partitions. See the module's contract.
 pub trait Store: Send + Sync + 'static {
     /// The position that the partition's state stands for; 0 where nothing was committed.
@@ -168,6 +184,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Makes everything committed so far survive a loss of power.
     fn persist(&self) -> Result<(), StoreError>;
+
+    /// Goes over to the generation in use. One that was made with other settings is an error, and the
+    /// one in hand stays.
+    fn follow(&self) -> Result<Followed, StoreError> {
+        Ok(Followed::Same)
+    }
 
     /// Whether views stand still whatever is committed; else they say [`StoreError::Moved`].
     fn views_stand_still(&self) -> bool {

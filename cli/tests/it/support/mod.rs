@@ -24,7 +24,9 @@ pub use scrapes::Scrapes;
 pub use secured::{Certificates, SecuredCluster, SecuredKafka, SecuredRedis};
 pub use server::Server;
 pub use services::{Redis, RedisCluster};
-pub use shape::{KEY, Shape, alone, converges, digest, embedded, readiness, wait_for_readiness};
+pub use shape::{
+    KEY, Shape, alone, alone_with, converges, digest, embedded, readiness, wait_for_readiness,
+};
 pub use shopify::{Clock, deliveries, line, order, with};
 
 /// How many rounds a test goes: one, and more where `make soak` asks for them.

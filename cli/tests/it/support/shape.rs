@@ -27,6 +27,8 @@ const BATCH: BatchLimit = BatchLimit { max_records: 10_000, max_bytes: 16 << 20 
 pub struct Shape {
     pub home: Home,
     pub kafka: Kafka,
+    /// What all processes are told besides their own settings.
+    shared: String,
 }
 
 impl Shape {
@@ -37,27 +39,40 @@ impl Shape {
         shape
     }
 
-    /// The same before any topic was made.
-    pub fn without_topics(redis: &str) -> Self {
-        Self::on(Kafka::start(), "replication = 1\nallow_unsafe = true\n", redis)
-    }
-
-    /// Three brokers, with the settings that are safe.
-    pub fn with_copies(redis: &str) -> Self {
-        let shape = Self::on(Kafka::cluster(), "", redis);
+    /// The same with more sections of the configuration.
+    pub fn with(redis: &str, more: &str) -> Self {
+        let shape = Self::on(Kafka::start(), "replication = 1\nallow_unsafe = true\n", redis, more);
         shape.home.stdout(&["topics", "apply"]);
         shape
     }
 
-    fn on(kafka: Kafka, settings: &str, redis: &str) -> Self {
+    /// The same before any topic was made.
+    pub fn without_topics(redis: &str) -> Self {
+        Self::on(Kafka::start(), "replication = 1\nallow_unsafe = true\n", redis, "")
+    }
+
+    /// Three brokers, with the settings that are safe.
+    pub fn with_copies(redis: &str) -> Self {
+        let shape = Self::on(Kafka::cluster(), "", redis, "");
+        shape.home.stdout(&["topics", "apply"]);
+        shape
+    }
+
+    fn on(kafka: Kafka, settings: &str, redis: &str, more: &str) -> Self {
         // The shortest session that brokers allow, for those that are killed.
-        let home = Home::with(&format!(
+        let shared = format!(
             "[privacy]\npseudonym_key = \"{KEY}\"\n\
              [kafka]\nbrokers = [{}]\nsession_timeout_ms = 6000\n{settings}\
              [redis]\nurl = \"{redis}\"\n",
             kafka.brokers(),
-        ));
-        Self { home, kafka }
+        );
+        let home = Home::with(&format!("{shared}{more}"));
+        Self { home, kafka, shared }
+    }
+
+    /// Another home on the same services, with its own sections of the configuration.
+    pub fn other_home(&self, more: &str) -> Home {
+        Home::with(&format!("{}{more}", self.shared))
     }
 
     /// Starts a receiver with a data directory of its own.
@@ -80,12 +95,7 @@ impl Shape {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.expect("a runtime");
         let brokers = self.kafka.brokers().replace('"', "");
-        let kafka = KafkaConfig {
-            brokers: brokers.split(", ").map(str::to_owned).collect(),
-            replication: 1,
-            allow_unsafe: true,
-            session_timeout: Duration::from_secs(6),
-        };
+        let kafka = KafkaConfig::open(brokers.split(", ").map(str::to_owned).collect());
         let tail = KafkaTail::connect(ConsumerSettings::new(&kafka, PARTITIONS)).expect("a tail");
         let (starts, ends) = (tail.start_positions(), tail.end_positions());
         let starts = starts.expect("starts");
@@ -112,12 +122,21 @@ impl Shape {
 
 /// A home for the one process that the shape is compared with.
 pub fn embedded() -> Home {
-    Home::with(&format!("[privacy]\npseudonym_key = \"{KEY}\"\n"))
+    embedded_with("")
+}
+
+fn embedded_with(more: &str) -> Home {
+    Home::with(&format!("[privacy]\npseudonym_key = \"{KEY}\"\n{more}"))
 }
 
 /// The digest that `serve` has after the same deliveries under the same key.
 pub fn alone(deliveries: &[Delivery]) -> Value {
-    let home = embedded();
+    alone_with("", deliveries)
+}
+
+/// The same with more sections of the configuration.
+pub fn alone_with(more: &str, deliveries: &[Delivery]) -> Value {
+    let home = embedded_with(more);
     let server = home.serve();
     server.take(deliveries);
     digest(&server)

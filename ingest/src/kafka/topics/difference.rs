@@ -11,7 +11,9 @@ const CLEANUP: &str = "cleanup.policy";
 const RETENTION: &str = "retention.ms";
 
 /// Dead letters hold bodies as they came, so they stay no longer than those on disk: 30 days.
-const DEAD_LETTER_RETENTION_MS: u64 = 30 * 24 * 3_600_000;
+const DEAD_LETTER_RETENTION_MS: u64 = 30 * DAY_MS;
+
+const DAY_MS: u64 = 24 * 3_600_000;
 
 /// One thing that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,7 +97,8 @@ impl Wanted {
             // One that was retried is removed by its key.
             ("compact,delete", DEAD_LETTER_RETENTION_MS.to_string())
         } else {
-            ("delete", "-1".to_owned())
+            let ms = |days: u32| (u64::from(days) * DAY_MS).to_string();
+            ("delete", kafka.retention_days.map_or_else(|| "-1".to_owned(), ms))
         };
         let settings = vec![
             (CLEANUP, cleanup.to_owned()),
@@ -241,6 +244,9 @@ mod tests {
         };
         check(topic::EVENTS, "-1");
         check(topic::DEAD_LETTERS, "2592000000");
+        let short = config::Kafka { retention_days: Some(20), ..kafka(3, false) };
+        let wanted = Wanted::of(topic::EVENTS, &short, 32, 3);
+        assert!(wanted.settings.contains(&(RETENTION, "1728000000".to_owned())));
     }
 
     #[test]
