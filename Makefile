@@ -21,7 +21,8 @@ help: ## lists these commands
 run: toolchain ## builds the release binary and runs the demo: simulated shops, live page, figures
 	@cargo run --release --locked -p tallyhook -- demo
 
-dev: setup ## starts Kafka, Redis, two receivers, two aggregators and simulated shops on this machine
+dev: ## starts Kafka, Redis, two receivers, two aggregators and simulated shops on this machine
+	@deploy/dev/setup.sh dev
 	@deploy/dev/dev.sh up
 
 dev-down: ## ends what `make dev` started, and nothing else
@@ -44,7 +45,7 @@ bench: setup ## measures; docs/PERFORMANCE.md says what and how
 soak: setup ## hours: kills, outages, faults, a real Kubernetes (KILL_ROUNDS=1000 FAULT_ROUNDS=20 KAFKA_OUTAGE_SECONDS=300)
 	TALLYHOOK_TEST_KILL_ROUNDS=$(KILL_ROUNDS) TALLYHOOK_TEST_FAULT_ROUNDS=$(FAULT_ROUNDS) \
 	TALLYHOOK_TEST_KAFKA_OUTAGE_SECONDS=$(KAFKA_OUTAGE_SECONDS) cargo nextest run $(CHECKED) --profile soak \
-		-E 'test(kill) | test(an_outage_of_kafka) | test(/^(brokers|outages|scale)::/)'
+		-E 'test(kill) | test(/^spool::/) | test(/^(brokers|outages|scale)::/)'
 	deploy/dev/kube.sh check
 
 fuzz: toolchain ## feeds the parsers random bytes (FUZZ_SECONDS=60 each)

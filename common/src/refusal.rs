@@ -47,6 +47,28 @@ pub enum Unanswered<E> {
 }
 
 impl Refusal {
+    /// What the words in which librdkafka tells of a failed connection say of it: it has codes for
+    /// some of these failures only.
+    #[must_use]
+    pub fn in_words(text: &str) -> Option<Self> {
+        // Which of the client's threads it was is of no use to anybody.
+        let text = match text.split_once("]: ") {
+            Some((thread, rest)) if thread.starts_with("[thrd:") => rest,
+            Some(_) | None => text,
+        };
+        let says = |words: &str| text.contains(words);
+        let hangs_up = ["security.protocol", "PLAINTEXT broker listener", "closed by peer"];
+        if hangs_up.into_iter().any(says) {
+            Some(Self::Protocol(text.to_owned()))
+        } else if says("SASL") {
+            Some(Self::Login(text.to_owned()))
+        } else if says("certificate") {
+            Some(Self::Tls(text.to_owned()))
+        } else {
+            None
+        }
+    }
+
     /// Whether to ask again is of no use: somebody has to change something.
     fn is_final(&self) -> bool {
         match self {
@@ -58,6 +80,13 @@ impl Refusal {
 }
 
 impl Refusals {
+    /// Keeps what the words of a client say, if they tell of a refusal.
+    pub fn hear(&self, text: &str) {
+        if let Some(refusal) = Refusal::in_words(text) {
+            self.note(refusal);
+        }
+    }
+
     /// Keeps a refusal; one that says less never takes the place of one that says more.
     pub fn note(&self, refusal: Refusal) {
         let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -90,7 +119,7 @@ impl Refusals {
                 }
                 Err(error) => error,
             };
-            wait *= 2;
+            wait = (wait * 2).min(patience);
             let over = begun.elapsed() >= patience;
             match self.last() {
                 Some(refusal) if refusal.is_final() || over => {
@@ -108,6 +137,43 @@ mod tests {
     use super::*;
 
     const PATIENCE: Duration = Duration::from_millis(40);
+
+    #[test]
+    fn the_words_of_the_client_are_sorted() {
+        let check = |text: &str, expected: fn(String) -> Refusal| {
+            assert_eq!(Refusal::in_words(text), Some(expected(text.to_owned())));
+        };
+        check(
+            "sasl_ssl://b:1/bootstrap: SASL authentication error: Authentication failed: Invalid \
+             username or password (after 339ms in state AUTH_REQ)",
+            Refusal::Login,
+        );
+        check(
+            "ssl://b:1/bootstrap: SSL handshake failed: error:0A000086:SSL routines::certificate \
+             verify failed: broker certificate could not be verified",
+            Refusal::Tls,
+        );
+        check(
+            "ssl://b:1/bootstrap: Receive failed: error:0A000412:SSL routines::sslv3 alert bad \
+             certificate: SSL alert number 42",
+            Refusal::Tls,
+        );
+        check(
+            "ssl://b:1/bootstrap: SSL handshake failed: Disconnected: SSL connection closed by \
+             peer: connecting to a PLAINTEXT broker listener?",
+            Refusal::Protocol,
+        );
+        check(
+            "b:1/bootstrap: Disconnected: verify that security.protocol is correctly configured, \
+             broker might require SASL authentication",
+            Refusal::Protocol,
+        );
+        let line = "[thrd:b:1/bootstrap]: b:1/bootstrap: Disconnected: connection closed by peer";
+        let rest = "b:1/bootstrap: Disconnected: connection closed by peer".to_owned();
+        assert_eq!(Refusal::in_words(line), Some(Refusal::Protocol(rest)));
+        let refused = "b:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused";
+        assert_eq!(Refusal::in_words(refused), None);
+    }
 
     #[test]
     fn a_refused_login_ends_the_wait_and_a_broker_that_hangs_up_does_not() {

@@ -166,7 +166,7 @@ start() {
 
 # The port opens once the controller has accepted the broker.
 wait_for_port() {
-  local directory=$1 port=$2 end=$((SECONDS + 60))
+  local directory=$1 port=$2 end=$((SECONDS + 180))
   until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
     if ! kill -0 "$(cat "$directory/pid")" 2>/dev/null || [ "$SECONDS" -ge "$end" ]; then
       cat "$directory/format.log" "$directory/out.log" >&2

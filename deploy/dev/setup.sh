@@ -2,6 +2,7 @@
 # Brings the tools that building and testing need, and says plainly what it cannot bring.
 #
 #   setup.sh toolchain   checks what every build needs: Rust, a C and a C++ compiler, make
+#   setup.sh dev         that, Kafka and Redis
 #   setup.sh tests       that, and the tools of the tests, into DIR/tools/bin (default command)
 #   setup.sh path        prints DIR/tools/bin, to be put into PATH
 #
@@ -22,24 +23,29 @@ rust_version=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' "$repository/Cargo.toml
 main() {
   case ${1:-tests} in
     toolchain) check_toolchain ;;
+    dev) bring_services ;;
     tests)
-      check_toolchain
-      mkdir -p "$tools/bin"
+      bring_services
       bring_perl
       bring_openssl
       bring_cargo_tools
       bring_promtool
-      bring_kafka
-      bring_redis
       bring_container_tools
       bring_helm
       ;;
     path) echo "$tools/bin" ;;
     *)
-      sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+      sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
       exit 2
       ;;
   esac
+}
+
+bring_services() {
+  check_toolchain
+  mkdir -p "$tools/bin"
+  bring_kafka
+  bring_redis
 }
 
 check_toolchain() {

@@ -115,7 +115,7 @@ fn of_partition(snapshot: &dyn Snapshot, partition: u16) -> Result<Part, StoreEr
 /// The digest of a partition whose documents are added in the order of their keys.
 #[derive(Default)]
 pub struct Hash {
-    hash: Xxh3,
+    documents: Xxh3,
     // The entries of chunks are summed up, so that neither order nor splits of chunks matter.
     purchases: u64,
     counted: bool,
@@ -124,15 +124,15 @@ pub struct Hash {
 impl Hash {
     /// Adds a document.
     pub fn add(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        self.counted |= update(&mut self.hash, &mut self.purchases, key, value)?;
+        self.counted |= update(&mut self.documents, &mut self.purchases, key, value)?;
         Ok(())
     }
 
     /// What all documents come to.
     #[must_use]
     pub fn part(mut self, position: u64) -> Part {
-        self.hash.update(&self.purchases.to_be_bytes());
-        Part { position, digest: self.hash.digest(), empty: !self.counted }
+        self.documents.update(&self.purchases.to_be_bytes());
+        Part { position, digest: self.documents.digest(), empty: !self.counted }
     }
 }
 

@@ -3,14 +3,17 @@
 
 use std::time::Duration;
 
-use common::refusal::{Refusal, Refusals};
+use common::refusal::Refusals;
 use common::topic;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{ClientContext, TopicPartitionList};
 
 use super::ConsumerSettings;
+
+/// Where librdkafka tells in words why a connection failed.
+const CONNECTION_FAILED: &str = "FAIL";
 
 /// Passes on what librdkafka says, and keeps why a broker would not let us in; for clients that are no
 /// member of a group.
@@ -27,7 +30,7 @@ impl Logged {
 
 impl ClientContext for Logged {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        tell(level, facility, message);
+        tell(&self.refusals, level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -37,23 +40,10 @@ impl ClientContext for Logged {
 
 impl ConsumerContext for Logged {}
 
-/// Notes what of an error says that a broker would not let us in. Each of these also comes as a log
-/// line.
+/// Keeps what an error says of a broker that would not let us in. Each also comes as a log line.
 pub(super) fn hear(refusals: &Refusals, error: &KafkaError, reason: &str) {
-    use RDKafkaErrorCode as Code;
     tracing::debug!(%error, reason, "kafka client");
-    let reason = reason.to_owned();
-    match error.rdkafka_error_code() {
-        Some(Code::Authentication | Code::SaslAuthenticationFailed) => {
-            refusals.note(Refusal::Login(reason));
-        }
-        Some(Code::SSL) => refusals.note(Refusal::Tls(reason)),
-        // The client's own guess, by the way in which the connection broke.
-        Some(_) | None if reason.contains("security.protocol") => {
-            refusals.note(Refusal::Protocol(reason));
-        }
-        Some(_) | None => {}
-    }
+    refusals.hear(reason);
 }
 
 /// Makes a client. An error about a setting loses the setting's value, which may be secret.
@@ -62,16 +52,20 @@ where
     X: ClientContext,
     C: FromClientConfigAndContext<X>,
 {
-    C::from_config_and_context(client, context).map_err(|error| match error {
-        KafkaError::ClientConfig(result, text, key, _) => {
+    C::from_config_and_context(client, context).map_err(|error| {
+        if let KafkaError::ClientConfig(result, text, key, _) = error {
             KafkaError::ClientConfig(result, text, key, String::new())
+        } else {
+            error
         }
-        other => other,
     })
 }
 
-/// Passes on a line of librdkafka's log.
-pub(super) fn tell(level: RDKafkaLogLevel, facility: &str, message: &str) {
+/// Passes on a line of librdkafka's log, and keeps what it says of a broker that would not let us in.
+pub(super) fn tell(refusals: &Refusals, level: RDKafkaLogLevel, facility: &str, message: &str) {
+    if facility == CONNECTION_FAILED {
+        refusals.hear(message);
+    }
     match level {
         RDKafkaLogLevel::Emerg
         | RDKafkaLogLevel::Alert
@@ -93,7 +87,8 @@ pub(super) fn asking(settings: &ConsumerSettings) -> ClientConfig {
         .set("reconnect.backoff.max.ms", "1000")
         // A typing error in a topic's name must not make a topic.
         .set("allow.auto.create.topics", "false")
-        .set_log_level(RDKafkaLogLevel::Warning);
+        // Below warnings only to be looked at here: why a broker hangs up is told as information.
+        .set_log_level(RDKafkaLogLevel::Info);
     for (name, value) in settings.kafka.client_properties() {
         client.set(name, value);
     }

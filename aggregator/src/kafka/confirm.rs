@@ -74,6 +74,9 @@ impl Confirming {
                 if is_no_member(&error) {
                     self.tenure.end();
                 }
+                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::FencedInstanceId) {
+                    consumer.context().fence();
+                }
                 tracing::debug!(%error, "the group's offsets were not committed");
             }
         }

@@ -104,6 +104,10 @@ impl Pump {
     /// Reads until the inbox is closed, the fold wants to rest, or the consumer is done for.
     fn read(&self, consumer: &BaseConsumer<Member>) -> Last {
         while !self.inbox.closed(Duration::ZERO) && !self.inbox.resting() {
+            // Heard by whoever asks whether this still is a member, or by the client itself.
+            if consumer.context().is_fenced() || is_fenced(consumer) {
+                return Last::Displaced;
+            }
             self.start(consumer);
             let mut records = Vec::new();
             let mut wait = POLL;
@@ -245,9 +249,13 @@ fn let_be_alone(consumer: &Arc<BaseConsumer<Member>>) {
 
 /// Whether a fatal error means that another member of the group bears this one's name.
 fn is_displaced(consumer: &BaseConsumer<Member>, error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::FencedInstanceId) || is_fenced(consumer)
+}
+
+/// Whether the client met that as a fatal error.
+fn is_fenced(consumer: &BaseConsumer<Member>) -> bool {
     let cause = consumer.client().fatal_error().map(|(code, _)| code);
-    let fenced = Some(RDKafkaErrorCode::FencedInstanceId);
-    error.rdkafka_error_code() == fenced || cause == fenced
+    cause == Some(RDKafkaErrorCode::FencedInstanceId)
 }
 
 fn tell(result: KafkaResult<()>) {

@@ -5,6 +5,7 @@
 //! begin; the partition is assigned when it does, together with its start.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -46,13 +47,24 @@ pub(super) struct Member {
     tenure: Arc<Tenure>,
     topic: String,
     refusals: Refusals,
+    fenced: AtomicBool,
     parts: Mutex<Parts>,
 }
 
 impl Member {
     pub(super) fn new(inbox: Arc<Inbox>, tenure: Arc<Tenure>, topic: &str) -> Self {
-        let (refusals, parts) = (Refusals::default(), Mutex::default());
-        Self { inbox, tenure, topic: topic.to_owned(), refusals, parts }
+        let (refusals, fenced, parts) = Default::default();
+        Self { inbox, tenure, topic: topic.to_owned(), refusals, fenced, parts }
+    }
+
+    /// The coordinator says that another process bears this member's name by now.
+    pub(super) fn fence(&self) {
+        self.fenced.store(true, Ordering::Release);
+    }
+
+    /// Whether another process was said to bear this member's name.
+    pub(super) fn is_fenced(&self) -> bool {
+        self.fenced.load(Ordering::Acquire)
     }
 
     /// Why a broker would not let this member in, if one did not.
@@ -91,7 +103,7 @@ impl Member {
 
 impl ClientContext for Member {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        tell(level, facility, message);
+        tell(&self.refusals, level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

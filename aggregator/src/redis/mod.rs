@@ -35,6 +35,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use common::store::{Commit, Committed, Followed, Manifest, Snapshot, Store, StoreError};
+use redis::from_redis_value;
 
 use at::At;
 use cache::Cache;

@@ -19,7 +19,7 @@ const GONE: &str = ".gone";
 /// A snapshot that is being made.
 pub(super) struct Draft {
     dir: PathBuf,
-    draft: PathBuf,
+    path: PathBuf,
     // Given up with the value.
     _lock: File,
 }
@@ -36,12 +36,12 @@ impl Draft {
         }
         let made = DirBuilder::new().mode(0o700).create(&draft);
         made.map_err(SnapshotError::io("make", &draft))?;
-        Ok(Self { dir: dir.to_owned(), draft, _lock: lock })
+        Ok(Self { dir: dir.to_owned(), path: draft, _lock: lock })
     }
 
     /// The path of a file in it.
     pub(super) fn path(&self, name: &str) -> PathBuf {
-        self.draft.join(name)
+        self.path.join(name)
     }
 
     /// Signs the manifest and makes the draft a snapshot. Its files have been synced.
@@ -57,10 +57,10 @@ impl Draft {
         let signature = key.sign(&text);
         write(&path, &text)?;
         write(&self.path(SIGNATURE), format!("{signature}\n").as_bytes())?;
-        sync(&self.draft)?;
+        sync(&self.path)?;
         let name = name_of(now, &body.digest);
         let path = self.dir.join(&name);
-        fs::rename(&self.draft, &path).map_err(SnapshotError::io("name", &path))?;
+        fs::rename(&self.path, &path).map_err(SnapshotError::io("name", &path))?;
         sync(&self.dir)?;
         Ok(Signed::new(name, body, text, signature))
     }

@@ -26,6 +26,9 @@ const BLOCK_BYTES: usize = 256 * 1024;
 /// No block is larger, whatever a file says: documents are much smaller.
 const LARGEST_BYTES: usize = 1 << 30;
 
+/// A key and its value.
+type Document = (Vec<u8>, Vec<u8>);
+
 /// Writes a file.
 pub(super) struct Writer {
     path: PathBuf,
@@ -153,7 +156,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// The next document; `None` at the end of a whole file.
-    pub(super) fn next(&mut self) -> Result<Option<(Vec<u8>, Vec<u8>)>, SnapshotError> {
+    pub(super) fn next(&mut self) -> Result<Option<Document>, SnapshotError> {
         if self.at == self.block.len() && !self.read_block()? {
             return Ok(None);
         }
@@ -228,7 +231,7 @@ mod tests {
     use super::*;
 
     /// Documents that fill some blocks.
-    fn documents() -> Vec<(Vec<u8>, Vec<u8>)> {
+    fn documents() -> Vec<Document> {
         let document = |number: u32| {
             let size = usize::try_from(number % 900).expect("small");
             (number.to_be_bytes().to_vec(), vec![number.to_le_bytes()[0]; size])
@@ -236,7 +239,7 @@ mod tests {
         (0..2_000).map(document).collect()
     }
 
-    fn read(bytes: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, SnapshotError> {
+    fn read(bytes: &[u8]) -> Result<Vec<Document>, SnapshotError> {
         let mut reader = Reader::new(Path::new("file"), bytes, 3)?;
         let mut found = Vec::new();
         while let Some(document) = reader.next()? {

@@ -85,6 +85,7 @@ impl Snapshots {
             | ReadError::PositionCount { .. }
             | ReadError::Io { .. }
             | ReadError::Unavailable { .. }
+            | ReadError::Displaced { .. }
             | ReadError::Closed => {
                 return Err(NotRescued::NoSnapshot("a snapshot does not mend that".to_owned()));
             }

@@ -1,5 +1,6 @@
 //! The fold's laws, on random shops and against the naive books.
 
+mod batches;
 mod laws;
 mod run;
 mod shops;

@@ -24,7 +24,7 @@ use crate::import::sink::Sink;
 use crate::import::translate::{MAX_LINE_BYTES, Translator, default_source, needs_shop};
 use crate::import::{Import, Imported, Kind, Totals};
 use crate::node::claim::{Claim, claim};
-use crate::node::distributed::kafka_log;
+use crate::node::distributed::safe_kafka_log;
 use crate::node::layout::Layout;
 use crate::node::open_log;
 use crate::node::shared::{is_shared, shared_key};
@@ -209,7 +209,7 @@ fn sink(config: &Config, output: Output, args: &Args, import: &Import) -> anyhow
     };
     if is_shared(config) {
         let key = shared_key(config)?;
-        let log = kafka_log(config)?;
+        let log = safe_kafka_log(config)?;
         let brokers = config.kafka.as_ref().map(|kafka| kafka.brokers.join(", "));
         output.note(format_args!("using Kafka at {}", brokers.unwrap_or_default()));
         return Ok(here(&key, Arc::new(log)));

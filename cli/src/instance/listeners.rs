@@ -16,7 +16,7 @@ use ingest::receiver::Receiver;
 use tokio::net::TcpSocket;
 use tokio::sync::oneshot;
 
-use super::stop::{self, last_answer};
+use super::stop::{self, Signals, last_answer};
 
 /// Threads of the admin listener, which answers people and scrapers.
 const ADMIN_WORKERS: usize = 2;
@@ -57,6 +57,7 @@ pub enum PortInUse {
 pub struct Servers {
     handles: Vec<ServerHandle>,
     ended: oneshot::Receiver<io::Error>,
+    signals: Signals,
 }
 
 impl Listeners {
@@ -116,7 +117,9 @@ impl Listeners {
                 let _ = end.send(error);
             }
         });
-        Ok(Servers { handles, ended })
+        // Before anybody is told the addresses: who is, may stop the process at once.
+        let signals = Signals::listen()?;
+        Ok(Servers { handles, ended, signals })
     }
 }
 
@@ -144,7 +147,7 @@ impl Servers {
     /// Resolves when the process is told to stop, or cannot go on.
     pub async fn until_stopped(&mut self) -> anyhow::Result<()> {
         tokio::select! {
-            stopped = stop::signal() => stopped,
+            stopped = stop::told(&mut self.signals) => stopped,
             Ok(error) = &mut self.ended => Err(error).context("a listener ended"),
         }
     }

@@ -18,12 +18,33 @@ const HARD_LIMIT: Duration = Duration::from_secs(9);
 /// Whether the process is about to end.
 static ENDING: AtomicBool = AtomicBool::new(false);
 
-/// Resolves on SIGTERM or SIGINT. A second signal ends the process at once.
-pub async fn signal() -> anyhow::Result<()> {
-    let open = |kind| listen(kind).context("cannot listen for signals");
-    let (mut terminate, mut interrupt) =
-        (open(SignalKind::terminate())?, open(SignalKind::interrupt())?);
-    first(&mut terminate, &mut interrupt).await;
+/// SIGTERM and SIGINT, which end the process by themselves until somebody listens.
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Listens from now on.
+    pub fn listen() -> anyhow::Result<Self> {
+        let open = |kind| listen(kind).context("cannot listen for signals");
+        let (terminate, interrupt) =
+            (open(SignalKind::terminate())?, open(SignalKind::interrupt())?);
+        Ok(Self { terminate, interrupt })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Resolves on the first signal. A second one ends the process at once.
+pub async fn told(signals: &mut Signals) -> anyhow::Result<()> {
+    signals.next().await;
+    let mut second = Signals::listen()?;
     tracing::info!("stopping: finishing what is under way");
     ENDING.store(true, Ordering::Release);
     thread::spawn(|| {
@@ -32,18 +53,11 @@ pub async fn signal() -> anyhow::Result<()> {
         std::process::exit(0);
     });
     actix_web::rt::spawn(async move {
-        first(&mut terminate, &mut interrupt).await;
+        second.next().await;
         tracing::warn!("stopped at once; the next start folds what is left");
         std::process::exit(1);
     });
     Ok(())
-}
-
-async fn first(terminate: &mut Signal, interrupt: &mut Signal) {
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
 }
 
 /// While the process ends, each answer is the last one of its connection, so that busy connections

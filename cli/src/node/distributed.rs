@@ -7,7 +7,7 @@ use aggregator::kafka::{ConsumerSettings, KafkaFeed, KafkaTail};
 use aggregator::redis::{RedisOptions, RedisStore, States};
 use anyhow::{Context as _, bail};
 use common::config::{Config, Kafka, PseudonymKey};
-use common::log::LogMetrics;
+use common::log::{LogMetrics, NoMetrics};
 use common::refusal::Refusal as NotLetIn;
 use ingest::kafka::topics::{Topics, TopicsError};
 use ingest::kafka::{KafkaLog, ProducerSettings};
@@ -33,6 +33,15 @@ pub enum Refusal {
 pub fn kafka_log(config: &Config, metrics: Arc<dyn LogMetrics>) -> anyhow::Result<KafkaLog> {
     let settings = ProducerSettings::new(kafka(config)?, config.log.partitions);
     Ok(KafkaLog::open(settings, metrics)?)
+}
+
+/// Kafka as the log that a command appends to, once its topics are safe.
+pub fn safe_kafka_log(config: &Config) -> anyhow::Result<KafkaLog> {
+    let log = kafka_log(config, Arc::new(NoMetrics))?;
+    match accept_topics(config, &log) {
+        Ok(()) => Ok(log),
+        Err(Refusal::Silent(error) | Refusal::Unfit(error)) => Err(error),
+    }
 }
 
 /// Asks Kafka whether its topics are there and safe.

@@ -19,8 +19,8 @@ fn assert_equals_one_process(shape: &Shape) {
     let mut folds = vec![shape.aggregate(1), shape.aggregate(2), shape.aggregate(3)];
 
     let deliveries = mixed();
-    ingests[0].deliver(&deliveries[..250]);
-    ingests[1].deliver(&deliveries[200..]);
+    ingests[0].deliver_again(&deliveries[..250]);
+    ingests[1].deliver_again(&deliveries[200..]);
     folds[0].settle();
     assert_eq!(digest(&folds[2]), alone(&deliveries), "distributed differs from embedded");
 
@@ -59,7 +59,7 @@ fn a_cluster_of_redis_holds_the_same_figures() {
     let expected = digest(&fold);
     redis.node(1).kill();
     let ingest = shape.ingest(3);
-    ingest.deliver(&mixed()[..50]);
+    ingest.deliver_again(&mixed()[..50]);
     redis.node(1).restart();
     redis.agree();
     converges(&fold, &expected, Duration::from_mins(1));

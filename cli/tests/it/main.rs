@@ -23,6 +23,8 @@ mod refusals;
 mod rolling;
 mod scale;
 mod secure;
+#[cfg(feature = "kafka-tls")]
+mod secure_kafka;
 mod signatures;
 mod simulate;
 mod snapshots;

@@ -12,6 +12,8 @@ use crate::support::{
 
 /// How long a fold may take to be right again on a loaded machine.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// Longer than a killed fold's session and the change of the group that follows.
+const INHERITANCE: Duration = Duration::from_secs(9);
 /// Webhooks before anything fails, and for each failure.
 const BEFORE: u64 = 600;
 const EACH: u64 = 200;
@@ -31,7 +33,7 @@ impl Pair {
     fn post(&mut self, count: u64) -> Value {
         let deliveries: Vec<_> = (self.next..self.next + count).map(numbered).collect();
         self.next += count;
-        self.ingest.deliver(&deliveries);
+        self.ingest.deliver_again(&deliveries);
         self.alone.take(&deliveries);
         digest(&self.alone)
     }
@@ -47,6 +49,10 @@ impl Pair {
     fn converge(&mut self, what: &str, expected: &Value) {
         let begun = Instant::now();
         self.settle(expected);
+        self.note(what, begun);
+    }
+
+    fn note(&mut self, what: &str, begun: Instant) {
         self.took.push(format!("| {what} | {:.1} s |", begun.elapsed().as_secs_f64()));
     }
 }
@@ -80,6 +86,17 @@ fn whatever_redis_loses_is_folded_again() {
         let expected = pair.post(EACH);
         redis.restart();
         pair.converge("killed and started again", &expected);
+
+        // A fold inherits partitions whose state it cannot read yet.
+        redis.kill();
+        pair.folds[0].kill_now();
+        let expected = pair.post(EACH);
+        std::thread::sleep(INHERITANCE);
+        redis.restart();
+        let begun = Instant::now();
+        converges(&pair.folds[1], &expected, PATIENCE);
+        pair.note("killed together with a fold, which was replaced meanwhile", begun);
+        pair.folds[0] = shape.aggregate(u8::try_from(3 + round).expect("few"));
 
         let older = shape.home.path(&format!("older-{round}"));
         copy(&redis.append_only_dir(), &older);

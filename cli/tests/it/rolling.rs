@@ -112,7 +112,7 @@ fn all_checkpoints_are_equal_in_the_distributed_shape() {
     let (ingest, folds) = (shape.ingest(1), [shape.aggregate(1), shape.aggregate(2)]);
     // One of the folds has the shop's partition; any of them answers.
     let take = |due: &[Delivery]| {
-        ingest.deliver(due);
+        ingest.deliver_again(due);
         folds[0].settle();
     };
     check_all(take, |as_of| folds[1].kpis(SHOP, Some(as_of)));

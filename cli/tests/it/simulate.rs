@@ -63,6 +63,7 @@ pub fn simulate(home: &Home, server: &Server, orders: &str, seed: &str) -> Value
         "--truth",
         file.to_str().expect("text"),
     ]);
+    server.drained();
     let truth = std::fs::read_to_string(file).expect("the truth");
     serde_json::from_str(&truth).expect("json")
 }

@@ -134,14 +134,14 @@ fn a_shared_state_comes_back_where_the_log_does_not_begin_at_its_start() {
     let ingest = shape.ingest(1);
     let folds = [shape.aggregate(1), shape.aggregate(2)];
     let deliveries = mixed();
-    ingest.deliver(&deliveries[..200]);
+    ingest.deliver_again(&deliveries[..200]);
     folds[0].settle();
     let made = std::thread::scope(|scope| {
         let made = scope.spawn(|| home.json(&["snapshot", "create", "--json"]));
-        ingest.deliver(&deliveries[200..250]);
+        ingest.deliver_again(&deliveries[200..250]);
         made.join().expect("made")
     });
-    ingest.deliver(&deliveries[250..]);
+    ingest.deliver_again(&deliveries[250..]);
     let truth = alone_with("[shops.\"x.example\"]\ncurrency = \"EUR\"\n", &deliveries);
     whole(&folds[0], &truth);
 

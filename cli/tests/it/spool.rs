@@ -77,7 +77,7 @@ fn warnings(server: &Server, status: u16) -> String {
     reply.json()["warnings"].to_string()
 }
 
-fn numbers(range: std::ops::Range<u64>) -> Vec<Delivery> {
+fn numbers(range: impl Iterator<Item = u64>) -> Vec<Delivery> {
     range.map(numbered).collect()
 }
 
@@ -103,8 +103,11 @@ fn an_outage_of_kafka_is_nobodys_business() {
     let shape = Shape::start("");
     let (ingest, fold) = (shape.ingest(), shape.aggregate());
     let load = Load::start(&ingest.public, RATE);
+    // A broker that has just started may be slow for a while.
+    wait_until("Kafka to keep up", LONG, || {
+        warnings(&ingest, 200) == "[]" && gauge(&ingest, "spool_records") == 0.0
+    });
     std::thread::sleep(Duration::from_secs(3));
-    assert!(!warnings(&ingest, 200).contains("Kafka"));
 
     let killed = load.mark();
     shape.kafka.kill(1);
@@ -134,7 +137,7 @@ fn an_outage_of_kafka_is_nobodys_business() {
     assert!(after.last() < Some(&BOUNDS[1]), "p99 of {after:?} after it");
 
     drained(&ingest);
-    assert_eq!(digest(&fold), alone(&numbers(1..sent.count() + 1)));
+    assert_eq!(digest(&fold), alone(&numbers(1..=sent.count())));
     ingest.stop();
 }
 
@@ -156,7 +159,7 @@ fn a_kafka_that_hangs_holds_nobody_up() {
     let during = p99(sent.times(hung, back));
     assert!(during < BOUNDS[0], "p99 of {during:?} while it hung");
     drained(&ingest);
-    assert_eq!(digest(&fold), alone(&numbers(1..sent.count() + 1)));
+    assert_eq!(digest(&fold), alone(&numbers(1..=sent.count())));
 }
 
 #[test]
@@ -200,7 +203,7 @@ fn a_spool_that_is_full_refuses_and_the_truth_says_what() {
     let truth = shape.home.path("truth.json");
     let url = format!("{}/webhooks/shopify", ingest.public);
     let mut simulate = shape.home.command(&["simulate", "--url", &url, "--secret", SECRET]);
-    simulate.args(["--shops", "2", "--orders", "400", "--seed", "31", "--connections", "256"]);
+    simulate.args(["--shops", "2", "--orders", "110", "--seed", "31", "--connections", "256"]);
     simulate.args(["--faults", "dup,reorder,late,retry", "--truth"]).arg(&truth);
     let ended = simulate.stdout(Stdio::null()).output().expect("it starts");
     assert!(!ended.status.success(), "some were refused");
@@ -238,9 +241,11 @@ fn without_a_spool_an_outage_is_answered_503() {
     let ingest = shape.ingest();
     assert!(warnings(&ingest, 200).contains("there is no spool"));
     assert!(ingest.messages().contains("there is no spool"), "{}", ingest.messages());
-    ingest.deliver(&numbers(1..50));
+    // With nothing beside it, a broker that has just started may be too slow.
+    let is_taken = || ingest.try_deliver(&numbered(1)).status == 200;
+    wait_until("Kafka to take a webhook", LONG, is_taken);
     shape.kafka.kill(1);
-    let reply = ingest.try_deliver(&numbered(50));
+    let reply = ingest.try_deliver(&numbered(2));
     reply.assert_problem(503);
     assert_eq!(reply.header("retry-after"), "5");
     warnings(&ingest, 503);

@@ -346,11 +346,10 @@ fn flags_win_over_environment_and_environment_over_file() {
     assert!(error.expect_err("empty").starts_with("data.dir = \"\" (flag --data-dir): empty"));
 }
 
-#[test]
-fn every_key_can_be_set_by_its_variable() {
-    let files = Files::new();
+/// A value for every key, none of them the default.
+fn values(files: &Files) -> Vec<(&'static str, &str)> {
     let (certificate, private) = (&*files.certificate, &*files.key);
-    let values = [
+    vec![
         ("public.listen", "localhost:1"),
         ("public.body_limit_bytes", "2048"),
         ("public.body_timeout_ms", "100"),
@@ -376,6 +375,7 @@ fn every_key_can_be_set_by_its_variable() {
         ("kafka.replication", "1"),
         ("kafka.allow_unsafe", "true"),
         ("kafka.session_timeout_ms", "45000"),
+        ("kafka.retention_days", "20"),
         ("kafka.tls", "true"),
         ("kafka.tls_ca", certificate),
         ("kafka.tls_cert", certificate),
@@ -387,7 +387,15 @@ fn every_key_can_be_set_by_its_variable() {
         ("redis.tls_ca", certificate),
         ("redis.tls_cert", certificate),
         ("redis.tls_key", private),
-    ];
+        ("snapshots.dir", "/snapshots"),
+        ("snapshots.keep", "9"),
+    ]
+}
+
+#[test]
+fn every_key_can_be_set_by_its_variable() {
+    let files = Files::new();
+    let values = values(&files);
     let mut environment = BTreeMap::from([("TALLYHOOK_TOKEN".to_owned(), "t0ken".to_owned())]);
     let named =
         |pattern: &str| pattern.replace("reasons.*", "reasons.defective").replace('*', "my_shop");
@@ -399,7 +407,7 @@ fn every_key_can_be_set_by_its_variable() {
     }
     let inputs = Inputs { environment, ..Inputs::default() };
     let config = Config::load(&inputs, Needs::Serve).expect("a configuration");
-    for (pattern, _) in values {
+    for (pattern, _) in &values {
         let effective = config.effective().iter().find(|e| e.key == Key::dotted(&named(pattern)));
         let origin = &effective.expect(pattern).origin;
         assert!(origin.starts_with("environment variable TALLYHOOK_"), "{pattern}: {origin}");

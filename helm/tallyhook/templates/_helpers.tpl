@@ -117,6 +117,11 @@ capabilities:
 - name: TALLYHOOK_ADMIN__LISTEN
   value: 0.0.0.0:8081
 {{ include "tallyhook.secretVariable" (dict "name" "TALLYHOOK_ADMIN__TOKEN" "secret" .Values.secret.name "key" .Values.secret.adminTokenKey) }}
+{{ include "tallyhook.keyEnv" . }}
+{{- end }}
+
+{{/* Of everything that speaks of customers. */}}
+{{- define "tallyhook.keyEnv" -}}
 {{ include "tallyhook.secretVariable" (dict "name" "TALLYHOOK_PRIVACY__PSEUDONYM_KEY" "secret" .Values.secret.name "key" .Values.secret.pseudonymKeyKey) }}
 {{- end }}
 
@@ -138,6 +143,20 @@ capabilities:
   value: {{ int .Values.kafka.replication | quote }}
 - name: TALLYHOOK_KAFKA__ALLOW_UNSAFE
   value: {{ .Values.kafka.allowUnsafe | quote }}
+{{- if .Values.kafka.tls }}
+- name: TALLYHOOK_KAFKA__TLS
+  value: "true"
+{{- if .Values.kafka.tlsCaKey }}
+- name: TALLYHOOK_KAFKA__TLS_CA
+  value: /etc/tallyhook-authorities/kafka.pem
+{{- end }}
+{{- end }}
+{{- with .Values.kafka.saslMechanism }}
+- name: TALLYHOOK_KAFKA__SASL_MECHANISM
+  value: {{ . }}
+{{ include "tallyhook.secretVariable" (dict "name" "TALLYHOOK_KAFKA__SASL_USERNAME" "secret" $.Values.secret.name "key" $.Values.kafka.usernameKey) }}
+{{ include "tallyhook.secretVariable" (dict "name" "TALLYHOOK_KAFKA__SASL_PASSWORD" "secret" $.Values.secret.name "key" $.Values.kafka.passwordKey) }}
+{{- end }}
 {{- end }}
 
 {{- define "tallyhook.redisEnv" -}}
@@ -146,6 +165,16 @@ capabilities:
   value: {{ .Values.redis.url | quote }}
 {{- else }}
 {{ include "tallyhook.secretVariable" (dict "name" "TALLYHOOK_REDIS__URL" "secret" .Values.secret.name "key" .Values.redis.urlKey) }}
+{{- end }}
+{{- if .Values.redis.tlsCaKey }}
+- name: TALLYHOOK_REDIS__TLS_CA
+  value: /etc/tallyhook-authorities/redis.pem
+{{- end }}
+{{- if .Values.snapshots.enabled }}
+- name: TALLYHOOK_SNAPSHOTS__DIR
+  value: /snapshots
+- name: TALLYHOOK_SNAPSHOTS__KEEP
+  value: {{ int .Values.snapshots.keep | quote }}
 {{- end }}
 {{- end }}
 
@@ -157,6 +186,11 @@ capabilities:
   mountPath: /data
 - name: tmp
   mountPath: /tmp
+{{- if include "tallyhook.authorities" . }}
+- name: authorities
+  mountPath: /etc/tallyhook-authorities
+  readOnly: true
+{{- end }}
 {{- with .Values.extraVolumeMounts }}
 {{ toYaml . }}
 {{- end }}
@@ -167,8 +201,31 @@ capabilities:
 - name: config
   configMap:
     name: {{ include "tallyhook.fullname" . }}
+{{ include "tallyhook.scratchVolumes" . }}
+{{- end }}
+
+{{/* Whether servers are checked against authorities of the Secret. */}}
+{{- define "tallyhook.authorities" -}}
+{{- if eq .Values.mode "distributed" }}
+{{- or (and .Values.kafka.tls .Values.kafka.tlsCaKey) .Values.redis.tlsCaKey }}
+{{- end }}
+{{- end }}
+
+{{- define "tallyhook.scratchVolumes" -}}
 - name: tmp
   emptyDir: {}
+{{- if include "tallyhook.authorities" . }}
+- name: authorities
+  secret:
+    secretName: {{ .Values.secret.name }}
+    items:
+      {{- if and .Values.kafka.tls .Values.kafka.tlsCaKey }}
+      - {key: {{ .Values.kafka.tlsCaKey }}, path: kafka.pem}
+      {{- end }}
+      {{- if .Values.redis.tlsCaKey }}
+      - {key: {{ .Values.redis.tlsCaKey }}, path: redis.pem}
+      {{- end }}
+{{- end }}
 {{- with .Values.extraVolumes }}
 {{ toYaml . }}
 {{- end }}

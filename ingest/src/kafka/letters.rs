@@ -139,6 +139,10 @@ impl LetterTopic {
             match self.consumer.poll(TICK) {
                 None if heard.elapsed() > PATIENCE => return Err(LetterTopicError::Silent),
                 None => continue,
+                // Of brokers that are away the client says so again and again.
+                Some(Err(error)) if is_passing(&error) && heard.elapsed() > PATIENCE => {
+                    return Err(LetterTopicError::Silent);
+                }
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
                     left.remove(&partition);
                 }

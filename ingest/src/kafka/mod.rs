@@ -98,7 +98,7 @@ impl KafkaLog {
         // Cloned, so that nobody waits for the brokers behind the lock.
         let producer = self.shared.read().producer.clone().ok_or(AppendError::Closed)?;
         let topic = &self.shared.settings.topic;
-        let ask = |wait| producer.client().fetch_metadata(Some(topic), wait);
+        let ask = |wait: Duration| producer.client().fetch_metadata(Some(topic), wait);
         let answer = self.shared.refusals.ask(timeout, ask);
         retire(producer, Duration::ZERO);
         let metadata = answer.map_err(|unanswered| match unanswered {

@@ -4,14 +4,17 @@
 use std::time::Duration;
 
 use common::config;
-use common::refusal::{Refusal, Refusals};
+use common::refusal::Refusals;
 use common::topic;
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult};
 
 use super::Producer;
+
+/// Where librdkafka tells in words why a connection failed.
+const CONNECTION_FAILED: &str = "FAIL";
 
 /// What a producer needs to know.
 #[derive(Clone, Debug)]
@@ -88,7 +91,8 @@ pub(super) fn base(kafka: &config::Kafka) -> ClientConfig {
         .set("client.id", "tallyhook-ingest")
         // Up to 10 s by default: a broker that is back would stand idle.
         .set("reconnect.backoff.max.ms", "1000")
-        .set_log_level(RDKafkaLogLevel::Warning);
+        // Below warnings only to be looked at here: why a broker hangs up is told as information.
+        .set_log_level(RDKafkaLogLevel::Info);
     for (name, value) in kafka.client_properties() {
         client.set(name, value);
     }
@@ -100,11 +104,12 @@ pub(super) fn made<C>(client: &ClientConfig, context: &Logged) -> KafkaResult<C>
 where
     C: FromClientConfigAndContext<Logged>,
 {
-    C::from_config_and_context(client, context.clone()).map_err(|error| match error {
-        KafkaError::ClientConfig(result, text, key, _) => {
+    C::from_config_and_context(client, context.clone()).map_err(|error| {
+        if let KafkaError::ClientConfig(result, text, key, _) = error {
             KafkaError::ClientConfig(result, text, key, String::new())
+        } else {
+            error
         }
-        other => other,
     })
 }
 
@@ -124,6 +129,9 @@ impl ConsumerContext for Logged {}
 
 impl ClientContext for Logged {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        if facility == CONNECTION_FAILED {
+            self.refusals.hear(message);
+        }
         match level {
             RDKafkaLogLevel::Emerg
             | RDKafkaLogLevel::Alert
@@ -139,23 +147,6 @@ impl ClientContext for Logged {
     // Each of these also comes as a log line.
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(%error, reason, "kafka client");
-        if let Some(refusal) = refusal_in(&error, reason) {
-            self.refusals.note(refusal);
-        }
-    }
-}
-
-/// What of an error says that a broker would not let us in.
-fn refusal_in(error: &KafkaError, reason: &str) -> Option<Refusal> {
-    use RDKafkaErrorCode as Code;
-    match error.rdkafka_error_code() {
-        Some(Code::Authentication | Code::SaslAuthenticationFailed) => {
-            Some(Refusal::Login(reason.to_owned()))
-        }
-        Some(Code::SSL) => Some(Refusal::Tls(reason.to_owned())),
-        // The client's own guess, by the way in which the connection broke.
-        Some(_) | None => {
-            reason.contains("security.protocol").then(|| Refusal::Protocol(reason.to_owned()))
-        }
+        self.refusals.hear(reason);
     }
 }

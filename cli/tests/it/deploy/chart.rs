@@ -16,18 +16,19 @@ struct Pod {
     probes: Vec<String>,
 }
 
-/// Objects of a release, and the Secrets that it expects to find.
+/// Objects of a release, and what it expects to find: values by name and key of a Secret
+/// or `ConfigMap`.
 struct Release {
     objects: Vec<Value>,
-    secrets: BTreeMap<(String, String), String>,
+    given: BTreeMap<(String, String), String>,
 }
 
 impl Release {
-    fn render(arguments: &[&str], secrets: &[(&str, &str, &str)]) -> Self {
-        let secret = |(name, key, value): &(&str, &str, &str)| {
-            ((name.to_string(), key.to_string()), value.to_string())
-        };
-        Self { objects: rendered(arguments), secrets: secrets.iter().map(secret).collect() }
+    fn render(arguments: &[&str], given: &[(&str, &str, &str)]) -> Self {
+        let given = given
+            .iter()
+            .map(|(name, key, value)| ((name.to_string(), key.to_string()), value.to_string()));
+        Self { objects: rendered(arguments), given: given.collect() }
     }
 
     /// The pods of the one object of that kind and name.
@@ -43,7 +44,8 @@ impl Release {
     }
 
     fn pod(&self, object: &Value, name: &str) -> Pod {
-        let spec = object.pointer("/spec/template/spec").expect("a pod");
+        let job = object.pointer("/spec/jobTemplate").unwrap_or(object);
+        let spec = job.pointer("/spec/template/spec").expect("a pod");
         let [container] = list(spec, "/containers") else { panic!("one container: {spec:#}") };
         let image = Image::read();
         let mut made = Container::of_image(name, &image);
@@ -78,9 +80,12 @@ impl Release {
             return pod.to_owned();
         }
         let reference = &source["secretKeyRef"];
-        let key = (text(reference, "/name").to_owned(), text(reference, "/key").to_owned());
-        let found = self.secrets.get(&key);
-        found.unwrap_or_else(|| panic!("nobody was told to make the secret {key:?}")).clone()
+        self.given(text(reference, "/name"), text(reference, "/key")).to_owned()
+    }
+
+    fn given(&self, name: &str, key: &str) -> &str {
+        let found = self.given.get(&(name.to_owned(), key.to_owned()));
+        found.unwrap_or_else(|| panic!("nobody was told to make {key} of {name}"))
     }
 
     /// The files that a volume comes with.
@@ -91,10 +96,22 @@ impl Release {
         }
         let volume = list(spec, "/volumes").iter().find(|volume| volume["name"] == name);
         let volume = volume.unwrap_or_else(|| panic!("no volume {name}"));
-        if volume.get("emptyDir").is_some() {
+        if volume.get("emptyDir").or(volume.get("persistentVolumeClaim")).is_some() {
             return BTreeMap::new();
         }
-        let map = self.object("ConfigMap", text(volume, "/configMap/name"));
+        if let Some(secret) = volume.get("secret") {
+            let file = |item: &Value| {
+                let value = self.given(text(secret, "/secretName"), text(item, "/key"));
+                (text(item, "/path").to_owned(), value.to_owned())
+            };
+            return list(secret, "/items").iter().map(file).collect();
+        }
+        let name = text(volume, "/configMap/name");
+        let ours = |o: &&Value| o["kind"] == "ConfigMap" && o["metadata"]["name"] == name;
+        let Some(map) = self.objects.iter().find(ours) else {
+            let files = self.given.iter().filter(|((given, _), _)| given == name);
+            return files.map(|((_, key), value)| (key.clone(), value.clone())).collect();
+        };
         let data = map["data"].as_object().expect("files").iter();
         data.map(|(name, file)| (name.clone(), text(file, "").to_owned())).collect()
     }
@@ -182,4 +199,56 @@ fn the_chart_runs_distributed() {
     let receivers: Vec<&Server> = receivers.iter().collect();
     let folds: Vec<&Server> = folds.iter().collect();
     assert_counts(&receivers, &folds, "a.myshopify.com");
+}
+
+/// TLS, a login and snapshots need servers of their own; here the program takes every key and every
+/// file that the chart hands it, and would refuse one that it does not know.
+#[test]
+fn the_chart_s_options_are_the_program_s() {
+    const AUTHORITY: &str = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n";
+    let values = super::repository().join("helm/tallyhook/ci/distributed-values.yaml");
+    let release = Release::render(
+        &["--values", values.to_str().expect("text")],
+        &[
+            ("shop-secrets", "token", TOKEN),
+            ("shop-secrets", "pseudonyms", "0123456789abcdef0123456789abcdef"),
+            ("shop-secrets", "shopify-secret", SECRET),
+            ("shop-secrets", "kafka-username", "tallyhook"),
+            ("shop-secrets", "kafka-password", "of kafka"),
+            ("shop-secrets", "kafka-authority", AUTHORITY),
+            ("shop-secrets", "redis-authority", AUTHORITY),
+            ("kafka-user", "password", "of another"),
+            ("kafka-authority", "ca.pem", AUTHORITY),
+        ],
+    );
+    let mut localized = Localized::new();
+    let kinds = [
+        ("Job", "topics", &["topics", "apply"][..]),
+        ("StatefulSet", "ingest", &["ingest"]),
+        ("StatefulSet", "aggregate", &["aggregate"]),
+        ("CronJob", "snapshots", &["snapshot", "create"]),
+    ];
+    for (kind, name, expected) in kinds {
+        let mut pod = release.pods(kind, &format!("shop-tallyhook-{name}")).remove(0).container;
+        assert_eq!(&pod.command[1..], expected);
+        // The command itself would wait for the servers: that it exists shows in its help.
+        pod.command.push("--help".to_owned());
+        let output = localized.run(&pod);
+        assert!(output.status.success(), "{name}: {output:?}");
+        pod.command = ["tallyhook", "config", "print", "--json"].map(str::to_owned).to_vec();
+        let output = localized.run(&pod);
+        assert!(output.status.success(), "{name}: {output:?}");
+        let shown: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        // Values are shown as TOML.
+        let value = |key: &str| {
+            let shown = shown[key]["value"].as_str().unwrap_or_default();
+            shown.trim_matches('"').to_owned()
+        };
+        assert_eq!(value("kafka.sasl_mechanism"), "scram-sha-512", "{shown:#}");
+        assert!(value("kafka.tls_ca").ends_with("/kafka.pem"), "{shown:#}");
+        if matches!(name, "aggregate" | "snapshots") {
+            assert!(value("redis.tls_ca").ends_with("/redis.pem"), "{shown:#}");
+            assert!(value("snapshots.dir").ends_with("/snapshots"), "{shown:#}");
+        }
+    }
 }

@@ -63,7 +63,7 @@ fn a_broken_dockerfile_is_refused() {
     refuses(("FROM debian:12.13-slim", "FROM debian:latest"), "DL3007");
     refuses(("FROM debian:12.13-slim", "FROM debian"), "DL3006");
     refuses(("\nUSER 10001:10001", "\nUSER root"), "DL3002");
-    refuses(("\nUSER 10001:10001", "\nUSER tallyhook"), "not 'tallyhook'");
+    refuses(("\nUSER 10001:10001", "\nUSER tallyhook"), "DL3066");
     refuses(("\nUSER 10001:10001", ""), "two numbers other than 0");
     refuses(("ENTRYPOINT [\"tallyhook\"]", "ENTRYPOINT tallyhook"), "DL3025");
 }

@@ -105,6 +105,15 @@ fn the_image_copies_what_git_has_and_the_context_lets_through() {
 }
 
 #[test]
+fn the_image_is_built_for_the_system_that_it_runs_on() {
+    let stages = stages();
+    let bases: Vec<&str> = stages.iter().map(|stage| rest(stage, "FROM")).collect();
+    // Debian 12 is bookworm: a newer C library in the builder would be missing at the start.
+    let builder = format!("rust:{}-bookworm AS builder", env!("CARGO_PKG_RUST_VERSION"));
+    assert!(bases[0] == builder && bases[1].starts_with("debian:12."), "{bases:?}");
+}
+
+#[test]
 fn the_image_builds_a_binary_and_features_that_exist() {
     let stages = stages();
     let builder = &stages[0];
@@ -120,8 +129,8 @@ fn the_image_builds_a_binary_and_features_that_exist() {
             fs::copy(repository().join(source), target.join(name)).expect("copied");
         }
     }
-    let made = rest(layer, "RUN").split_once("&& cargo ");
-    let (make, build) = made.expect("a build after the empty crates");
+    let steps = rest(layer, "RUN").split_once("&& cargo ");
+    let (make, build) = steps.expect("a build after the empty crates");
     stdout(Command::new("sh").current_dir(skeleton.path()).args(["-c", make]));
 
     let (_, again) = rest(builder, "RUN").split_once("&& cargo ").expect("a build");
@@ -147,9 +156,9 @@ fn the_image_builds_a_binary_and_features_that_exist() {
     let image = Image::read();
     let name = super::text(binary, "/name");
     assert_eq!(image.entrypoint, [name]);
-    let built = format!("/build/target/release/{name} /usr/local/bin/{name}");
+    let copied = format!("/build/target/release/{name} /usr/local/bin/{name}");
     let last = stages.last().expect("a stage");
-    assert!(last.iter().any(|i| i.name == "COPY" && i.rest.ends_with(&built)), "{built}");
+    assert!(last.iter().any(|i| i.name == "COPY" && i.rest.ends_with(&copied)), "{copied}");
 }
 
 #[test]

@@ -15,7 +15,11 @@ fn releases() -> Vec<Vec<Value>> {
     let monitor = &["--set", "serviceMonitor.enabled=true"];
     let embedded = repository().join("helm/tallyhook/ci/embedded-values.yaml");
     let embedded = ["--values", embedded.to_str().expect("text")];
-    vec![rendered(&[monitor, &embedded[..]].concat()), rendered(&[monitor, DISTRIBUTED].concat())]
+    let snapshots = &["--set", "snapshots.enabled=true,snapshots.existingClaim=copies"];
+    vec![
+        rendered(&[monitor, &embedded[..]].concat()),
+        rendered(&[monitor, &snapshots[..], DISTRIBUTED].concat()),
+    ]
 }
 
 fn of_kind<'a>(objects: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'a Value> {
@@ -25,6 +29,13 @@ fn of_kind<'a>(objects: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'a 
 /// The pods that long-running sets make.
 fn pods(objects: &[Value]) -> impl Iterator<Item = &Value> {
     of_kind(objects, "StatefulSet").map(|set| &set["spec"]["template"])
+}
+
+/// The pods that do one thing and end.
+fn ending(objects: &[Value]) -> impl Iterator<Item = &Value> {
+    let jobs = of_kind(objects, "Job").map(|job| &job["spec"]["template"]);
+    let later = of_kind(objects, "CronJob");
+    jobs.chain(later.map(|job| &job["spec"]["jobTemplate"]["spec"]["template"]))
 }
 
 /// Whether all of `selector` is in `labels`.
@@ -63,9 +74,9 @@ fn selectors_find_pods_and_ports_have_names() {
                 of_kind(&objects, "Service").find(|s| s["metadata"]["name"] == *governing);
             assert_eq!(service.expect("a service")["spec"]["clusterIP"], "None");
         }
-        // The one-shot pod is nobody to send requests to.
-        for job in of_kind(&objects, "Job") {
-            let labels = job.pointer("/spec/template/metadata/labels").expect("labels");
+        // A pod that ends is nobody to send requests to.
+        for job in ending(&objects) {
+            let labels = &job["metadata"]["labels"];
             let mut services = of_kind(&objects, "Service");
             assert!(services.all(|service| !selects(&service["spec"]["selector"], labels)));
         }
@@ -105,8 +116,7 @@ fn ingress_and_monitor_name_services_that_are_there() {
 #[test]
 fn pods_may_do_nothing_that_they_need_not() {
     for objects in releases() {
-        let jobs = of_kind(&objects, "Job").map(|job| &job["spec"]["template"]);
-        for pod in pods(&objects).chain(jobs) {
+        for pod in pods(&objects).chain(ending(&objects)) {
             let spec = &pod["spec"];
             assert_eq!(spec["securityContext"]["runAsNonRoot"], true);
             assert_eq!(spec["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
@@ -143,6 +153,7 @@ fn pods_listen_where_they_say_and_have_time_to_end() {
 
 #[test]
 fn another_configuration_is_another_pod() {
+    const SOURCES: &str = r#"sources=[{"name":"a","platform":"standard","secretKeys":["a"]}]"#;
     let checksum = |more: &[&str]| {
         let objects = rendered(&[DISTRIBUTED, more].concat());
         let sums: Vec<String> = pods(&objects)
@@ -151,7 +162,6 @@ fn another_configuration_is_another_pod() {
         assert_eq!(sums.len(), 2);
         sums[0].clone()
     };
-    const SOURCES: &str = r#"sources=[{"name":"a","platform":"standard","secretKeys":["a"]}]"#;
     let before = checksum(&[]);
     assert_eq!(before, checksum(&["--set", "ingest.replicas=3"]));
     assert_ne!(before, checksum(&["--set", "config=[log]\nsegment_bytes = 65536"]));

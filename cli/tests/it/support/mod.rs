@@ -23,7 +23,7 @@ pub use proxy::Proxy;
 pub use scrapes::Scrapes;
 pub use secured::{Certificates, SecuredCluster, SecuredKafka, SecuredRedis};
 pub use server::Server;
-pub use services::{Redis, RedisCluster};
+pub use services::{Kafka, Redis, RedisCluster};
 pub use shape::{
     KEY, Shape, alone, alone_with, converges, digest, embedded, readiness, wait_for_readiness,
 };

@@ -63,38 +63,43 @@ impl Scrapes {
     /// was shown by none.
     pub fn assert_never_twice(self) -> Duration {
         self.stop.store(true, Ordering::SeqCst);
-        let mut by_shop: BTreeMap<String, Vec<(String, Run)>> = BTreeMap::new();
-        let mut all: BTreeMap<String, Vec<(String, Instant, Instant)>> = BTreeMap::new();
-        for (name, thread) in self.threads {
-            let scrapes = thread.join().expect("no panic");
-            for scrape in &scrapes {
-                for shop in scrape.shops.iter().flatten() {
-                    let shown = (name.clone(), scrape.begun, scrape.ended);
-                    all.entry(shop.clone()).or_default().push(shown);
-                }
-            }
-            for (shop, runs) in runs(&scrapes) {
-                let named = runs.into_iter().map(|run| (name.clone(), run));
-                by_shop.entry(shop).or_default().extend(named);
-            }
-        }
-        assert!(!all.is_empty(), "no shop was ever shown");
-        let mut longest = Duration::ZERO;
-        for (shop, mut shown) in all {
-            shown.sort_by_key(|(_, begun, _)| *begun);
-            for (name, begun, ended) in &shown {
-                let runs = by_shop.get(&shop).map_or(&[][..], Vec::as_slice);
-                let twice = runs
-                    .iter()
-                    .find(|(other, run)| other != name && run.from < *begun && *ended < run.to);
-                assert!(twice.is_none(), "{shop}: shown by {name} and by {twice:?}");
-            }
-            for pair in shown.windows(2) {
-                longest = longest.max(pair[1].1.saturating_duration_since(pair[0].2));
-            }
-        }
-        longest
+        let threads = self.threads.into_iter();
+        let scrapes = threads.map(|(name, thread)| (name, thread.join().expect("no panic")));
+        judge(&scrapes.collect::<Vec<_>>()).unwrap_or_else(|twice| panic!("{twice}"))
     }
+}
+
+/// The longest time for which a shop was shown by none, or the shop that was shown twice.
+fn judge(folds: &[(String, Vec<Scrape>)]) -> Result<Duration, String> {
+    let mut by_shop: BTreeMap<String, Vec<(&String, Run)>> = BTreeMap::new();
+    let mut all: BTreeMap<&String, Vec<(&String, Instant, Instant)>> = BTreeMap::new();
+    for (name, scrapes) in folds {
+        for scrape in scrapes {
+            for shop in scrape.shops.iter().flatten() {
+                all.entry(shop).or_default().push((name, scrape.begun, scrape.ended));
+            }
+        }
+        for (shop, runs) in runs(scrapes) {
+            by_shop.entry(shop).or_default().extend(runs.into_iter().map(|run| (name, run)));
+        }
+    }
+    let mut longest = None;
+    for (shop, mut shown) in all {
+        shown.sort_by_key(|(_, begun, _)| *begun);
+        for (name, begun, ended) in &shown {
+            let runs = by_shop.get(shop).map_or(&[][..], Vec::as_slice);
+            let other = runs
+                .iter()
+                .find(|(other, run)| other != name && run.from < *begun && *ended < run.to);
+            if let Some((other, _)) = other {
+                return Err(format!("{shop}: shown by {name} while {other} showed it"));
+            }
+        }
+        for pair in shown.windows(2) {
+            longest = longest.max(Some(pair[1].1.saturating_duration_since(pair[0].2)));
+        }
+    }
+    longest.ok_or_else(|| "no shop was ever shown".to_owned())
 }
 
 /// For how long each shop was shown without a break.
@@ -128,4 +133,42 @@ fn shops(text: &str) -> BTreeSet<String> {
     let lines = text.lines().filter(|line| line.starts_with(SERIES));
     let shop = |line: &str| Some(line.split_once("shop=\"")?.1.split_once('"')?.0.to_owned());
     lines.filter_map(shop).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scrapes of 50 ms each, ten a second; a letter is a shop, a point no shop, a dash no answer.
+    fn scrapes(begun: Instant, seen: &str) -> Vec<Scrape> {
+        let at = |number: usize| Duration::from_millis(100 * u64::try_from(number).expect("few"));
+        let shops = |seen: char| match seen {
+            '-' => None,
+            '.' => Some(BTreeSet::new()),
+            shop => Some(BTreeSet::from([shop.to_string()])),
+        };
+        let scrape = |(number, seen): (usize, char)| {
+            let begun = begun + at(number);
+            Scrape { begun, ended: begun + Duration::from_millis(50), shops: shops(seen) }
+        };
+        seen.chars().enumerate().map(scrape).collect()
+    }
+
+    #[test]
+    fn a_fold_that_comes_back_with_what_is_anothers_is_noticed() {
+        let now = Instant::now();
+        let check = |one: &str, other: &str, expected: bool| {
+            // The second fold is scraped between two scrapes of the first.
+            let later = now + Duration::from_millis(52);
+            let folds =
+                [("one".to_owned(), scrapes(now, one)), ("two".to_owned(), scrapes(later, other))];
+            assert_eq!(judge(&folds).is_ok(), expected, "{one} {other}: {:?}", judge(&folds));
+        };
+        check("aaaa......", ".....aaaaa", true);
+        check("aaaa------......", ".......aaaaaaaaa", true);
+        check("aaaa------a.....", ".......aaaaaaaaa", false);
+        check("aaaaaaaaaa", "....aa....", false);
+        check("aaaabbbbbb", "bbbbaaaaaa", true);
+        check("..........", "..........", false);
+    }
 }

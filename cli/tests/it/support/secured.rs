@@ -55,11 +55,13 @@ impl SecuredKafka {
     }
 
     /// TLS and a login.
+    #[cfg(feature = "kafka-tls")]
     pub fn login_over_tls(&self) -> String {
         self.address(2)
     }
 
     /// TLS, and a certificate of the client's.
+    #[cfg(feature = "kafka-tls")]
     pub fn certificate(&self) -> String {
         self.address(3)
     }

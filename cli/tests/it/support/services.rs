@@ -57,7 +57,16 @@ impl Kafka {
     /// Starts what does not run.
     pub fn up(&self) {
         let (nodes, base) = (self.nodes.to_string(), self.base.to_string());
-        kafka(&["up", &nodes, &base, text(self.dir.path())]);
+        let up = ["up", &nodes, &base, text(self.dir.path())];
+        // On a loaded machine several brokers may take longer than one call waits for them.
+        let mut output = run(&up);
+        for _ in 1..TRIES {
+            if output.status.success() {
+                return;
+            }
+            output = run(&up);
+        }
+        checked(&up, &output);
     }
 
     /// `kill -9` of a broker, as a loss of its machine.
@@ -123,19 +132,30 @@ fn is_free(port: u16) -> bool {
 }
 
 fn kafka(arguments: &[&str]) -> String {
-    script("kafka.sh", arguments, &[])
+    checked(arguments, &run(arguments))
 }
 
-/// Runs a script of `deploy/dev` that must succeed, with more variables; what it printed.
-pub(super) fn script(name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> String {
+fn run(arguments: &[&str]) -> Output {
+    output("kafka.sh", arguments, &[])
+}
+
+fn checked(arguments: &[&str], output: &Output) -> String {
+    let [stdout, stderr] = [&output.stdout, &output.stderr].map(|one| String::from_utf8_lossy(one));
+    assert!(output.status.success(), "kafka.sh {arguments:?}: {stdout}{stderr}");
+    stdout.into_owned()
+}
+
+/// Runs a script of `deploy/dev` that must succeed, with more variables.
+pub(super) fn script(name: &str, arguments: &[&str], variables: &[(&str, &str)]) {
+    let Output { status, stderr, .. } = output(name, arguments, variables);
+    assert!(status.success(), "{name} {arguments:?}: {}", String::from_utf8_lossy(&stderr));
+}
+
+fn output(name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/dev").join(name);
     let mut command = Command::new("bash");
     command.arg(script).args(arguments).envs(variables.iter().copied()).stdin(Stdio::null());
-    let Output { status, stdout, stderr } = command.output().expect("bash runs");
-    let [stdout, stderr] =
-        [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    assert!(status.success(), "{name} {arguments:?}: {stdout}{stderr}");
-    stdout
+    command.output().expect("bash runs")
 }
 
 pub(super) fn text(path: &Path) -> &str {

@@ -6,11 +6,11 @@ use crate::log::{
     file::{Disk, SystemDisk},
 };
 
-/// A log of 40 records in a dozen segments.
+/// A log of 40 records in ten segments.
 fn filled(directory: &Path, options: FileLogOptions) -> FileLog {
     let log = FileLog::open(directory, options).expect("open");
     for round in 0..40 {
-        append(&log, 0, &[round; 50]).expect("append");
+        append(&log, 0, &[round; 200]).expect("append");
     }
     log
 }
@@ -105,7 +105,7 @@ fn tells_how_much_a_reader_has_before_it() {
     let directory = TempDir::new().expect("directory");
     let log = filled(directory.path(), small(1));
     let mut reader = log.open_from(&[0]).expect("reader");
-    let record = 50 + 36;
+    let record = 200 + 36;
     assert_eq!(log.bytes_after(reader.place()), 40 * record);
     assert_eq!(log.bytes_after(Place::default()), log.stats().size_bytes - header(&log));
     let limit = BatchLimit { max_records: 10, max_bytes: 1 << 20 };
