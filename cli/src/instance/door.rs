@@ -107,7 +107,7 @@ impl Door {
         }
         let trouble = spooled.spool().trouble();
         if let Some(why) = &trouble {
-            warnings.push(format!("the spool takes no events: {why}"));
+            warnings.push(format!("the spool takes no events: {}", chain(why)));
         }
         if waiting.corrupt_records > 0 {
             let lost = waiting.corrupt_records;
