@@ -262,10 +262,10 @@ impl Kafka {
     pub fn warning(&self) -> Option<&'static str> {
         match (&self.transport, &self.login) {
             (Transport::Plain, Some(Login { mechanism: Mechanism::Plain, .. })) => Some(
-                "kafka.allow_unsafe is set, and the password crosses the network in clear:                  set kafka.tls = true",
+                "kafka.allow_unsafe is set, and the password crosses the network in clear: set kafka.tls = true",
             ),
             (Transport::Plain, Some(_)) => Some(
-                "the login is not protected by TLS: who listens can read all events and guess at                  the password; set kafka.tls = true",
+                "the login is not protected by TLS: who listens can read all events and guess at the password; set kafka.tls = true",
             ),
             (Transport::Plain, None) | (Transport::Tls(_), _) => None,
         }
