@@ -229,7 +229,7 @@ pub fn positions<S: Store>(store: &S, partitions: u16) -> Result<Vec<u64>, Store
 }
 
 /// An error with everything that caused it.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -10,6 +10,7 @@ use thiserror::Error;
 use super::Snapshots;
 use super::error::SnapshotError;
 use super::signed::{Part, Signed};
+use crate::run::chain;
 
 /// Each step has a position of its own, so that of two processes that restore the same partition one
 /// notices. So many steps may follow each other.
@@ -224,14 +225,4 @@ impl<'a, S: Store> Steps<'a, S> {
             Err(error) => Err(error.into()),
         }
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.extend([": ", &error.to_string()]);
-        cause = error.source();
-    }
-    text
 }

@@ -6,14 +6,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use aggregator::feed::{Feed, Whole};
-use aggregator::fold::FOLD_VERSION;
 use aggregator::kafka::{ConsumerSettings, KafkaFeed, KafkaTail};
 use aggregator::redis::{RedisOptions, RedisStore};
 use aggregator::run::fold_to_end;
 use anyhow::Context as _;
 use common::event::Event;
 use common::partition::partition_of;
-use common::store::Manifest;
 use serde::{Deserialize, Serialize};
 
 use super::Scale;
@@ -21,7 +19,7 @@ use super::history::History;
 use super::peers::{consume, produce, producer};
 use super::process::{self, Cores, ask, peak_mb, processor_seconds};
 use super::services::{Broker, Redis, clients};
-use super::state::{PARTITIONS, settings};
+use super::state::{PARTITIONS, manifest, settings};
 use super::table::{Table, count, median};
 
 /// How many shops there are.
@@ -122,14 +120,7 @@ pub fn measure(directory: &Path) -> anyhow::Result<Figures> {
 }
 
 fn fold<F: Feed>(feed: F, task: &Task) -> anyhow::Result<Figures> {
-    let manifest = Manifest {
-        partitions: PARTITIONS,
-        partitioner: "murmur2".to_owned(),
-        fold_version: FOLD_VERSION,
-        pseudonym_key: String::new(),
-        shops: String::new(),
-    };
-    let store = RedisStore::open(&RedisOptions::new(&task.redis), &task.prefix, &manifest)?;
+    let store = RedisStore::open(&RedisOptions::new(&task.redis), &task.prefix, &manifest())?;
     let redis = |process: u32| process::processor_seconds_of(process);
     let (begun, own, others) = (Instant::now(), processor_seconds()?, redis(task.redis_process)?);
     let mut events = 0;

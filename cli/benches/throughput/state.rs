@@ -29,14 +29,18 @@ pub fn log(directory: &Path) -> anyhow::Result<FileLog> {
 
 /// The state in `directory`.
 pub fn store(directory: &Path) -> anyhow::Result<Arc<FileStore>> {
-    let manifest = Manifest {
+    Ok(Arc::new(FileStore::open(&directory.join("state"), &manifest())?))
+}
+
+/// The settings that every state here depends on.
+pub fn manifest() -> Manifest {
+    Manifest {
         partitions: PARTITIONS,
         partitioner: "murmur2".to_owned(),
         fold_version: FOLD_VERSION,
         pseudonym_key: String::new(),
         shops: String::new(),
-    };
-    Ok(Arc::new(FileStore::open(&directory.join("state"), &manifest)?))
+    }
 }
 
 /// The default settings of shops.
