@@ -100,8 +100,15 @@ pub fn assert_equals_truth(server: &Server, truth: &Value) {
             assert_same(key, &found[key], truth);
         }
         // A truth of nothing would prove nothing.
-        for count in ["orders", "repeat_customers", "returned_units all", "units_sold"] {
-            assert!(kpis.count("all", count) > 10, "{count} of {shop}");
+        // How much of it is over by now depends on the day.
+        let least = [
+            ("orders", 50),
+            ("units_sold", 50),
+            ("repeat_customers", 3),
+            ("returned_units all", 3),
+        ];
+        for (count, least) in least {
+            assert!(kpis.count("all", count) >= least, "{count} of {shop}");
         }
         assert!(kpis.number("all", "reversals") > 0.0, "{shop}");
         assert!(kpis.number("all", "checkout_completion_ratio") > 0.0, "{shop}");

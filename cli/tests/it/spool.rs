@@ -197,13 +197,13 @@ fn what_is_spooled_outlives_the_process() {
 
 #[test]
 fn a_spool_that_is_full_refuses_and_the_truth_says_what() {
-    let shape = Shape::start("[spool]\nmax_bytes = 1048576\n");
+    let shape = Shape::start("[spool]\nmax_bytes = 2097152\n");
     let (ingest, fold) = (shape.ingest(), shape.aggregate());
     shape.kafka.kill(1);
     let truth = shape.home.path("truth.json");
     let url = format!("{}/webhooks/shopify", ingest.public);
     let mut simulate = shape.home.command(&["simulate", "--url", &url, "--secret", SECRET]);
-    simulate.args(["--shops", "2", "--orders", "110", "--seed", "31", "--connections", "256"]);
+    simulate.args(["--shops", "2", "--orders", "220", "--seed", "31", "--connections", "256"]);
     simulate.args(["--faults", "dup,reorder,late,retry", "--truth"]).arg(&truth);
     let ended = simulate.stdout(Stdio::null()).output().expect("it starts");
     assert!(!ended.status.success(), "some were refused");
@@ -217,7 +217,7 @@ fn a_spool_that_is_full_refuses_and_the_truth_says_what() {
     reply.assert_problem(503);
     assert_eq!(reply.header("retry-after"), "5");
     assert!(warnings(&ingest, 503).contains("spool.max_bytes"));
-    assert!(gauge(&ingest, "spool_bytes") <= 1_048_576.0);
+    assert!(gauge(&ingest, "spool_bytes") <= 2_097_152.0);
 
     shape.kafka.up();
     drained(&ingest);
