@@ -2,19 +2,20 @@
 //! than one core can work on a batch, and one partition's commit is waited for while others compute.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use common::event::{BadEvent, Event};
 use common::log::{Item, Record};
 use common::store::{Store, StoreError};
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use thiserror::Error;
 
 use crate::fold::{Folded, PartitionFold};
 use crate::progress::Progress;
 
 /// Smaller batches are folded where they are: another thread would cost more than it brings.
-const WORTH_A_THREAD: usize = 512;
+const WORTH_A_THREAD: usize = 1_024;
 
 /// One partition's part of a batch.
 pub struct Part<S> {
@@ -66,38 +67,36 @@ pub fn by_partition(items: Vec<Item>) -> BTreeMap<u16, Vec<Item>> {
     parts
 }
 
-/// Folds parts on up to `threads` threads, the largest first; they come back in any order.
-pub fn fold<S: Store>(
-    mut parts: Vec<Part<S>>,
-    threads: usize,
-    progress: &Progress,
-) -> Vec<Done<S>> {
-    let records: usize = parts.iter().map(|part| part.items.len()).sum();
-    let threads = threads.min(parts.len()).min(records / WORTH_A_THREAD).max(1);
-    if threads == 1 {
-        return parts.into_iter().map(|part| part.fold(progress)).collect();
+/// The threads that fold the parts of batches. They stay: a thread made for each batch would begin
+/// with an empty share of the allocator's memory, and give back what it had at its end.
+pub struct Workers(Option<ThreadPool>);
+
+impl Workers {
+    /// So many threads; none beside the caller's where that is one, or where none is to be had.
+    #[must_use]
+    pub fn new(threads: usize) -> Self {
+        if threads < 2 {
+            return Self(None);
+        }
+        let pool = ThreadPoolBuilder::new().num_threads(threads);
+        let pool = pool.thread_name(|number| format!("fold-{number}")).build();
+        if let Err(error) = &pool {
+            tracing::warn!(%error, "no threads for the fold's partitions; it goes on with its own");
+        }
+        Self(pool.ok())
     }
-    // Taken from the end.
-    parts.sort_by_key(|part| part.items.len());
-    let (parts, done) = (Mutex::new(parts), Mutex::new(Vec::new()));
-    let work = || {
-        loop {
-            let next = parts.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let Some(part) = next else { break };
-            let one = part.fold(progress);
-            done.lock().unwrap_or_else(PoisonError::into_inner).push(one);
+
+    /// Folds parts beside each other; they come back in their order.
+    pub fn fold<S: Store>(&self, parts: Vec<Part<S>>, progress: &Progress) -> Vec<Done<S>> {
+        let records: usize = parts.iter().map(|part| part.items.len()).sum();
+        match &self.0 {
+            Some(pool) if parts.len() > 1 && records >= WORTH_A_THREAD => pool.install(|| {
+                let parts = parts.into_par_iter().with_max_len(1);
+                parts.map(|part| part.fold(progress)).collect()
+            }),
+            Some(_) | None => parts.into_iter().map(|part| part.fold(progress)).collect(),
         }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..threads {
-            // Where no thread is to be had, this one does all of it.
-            if let Err(error) = std::thread::Builder::new().spawn_scoped(scope, work) {
-                tracing::debug!(%error, "no thread for a part of the fold");
-            }
-        }
-        work();
-    });
-    done.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl<S: Store> Part<S> {

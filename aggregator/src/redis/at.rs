@@ -1,7 +1,7 @@
 //! A partition's stored position, with a mark of the commit that moved it there.
 //!
 //! The position alone would not do: after Redis lost its last second, another process may have
-//! folded to the same position in other batches, and have laid out the pages otherwise. Pages held
+//! folded to the same position in other batches, and have cut the tree otherwise. Nodes held
 //! in memory are worth something only while the very commit that wrote them is the last one.
 
 /// What stands at a partition's position: `POSITION.MARK`, or nothing.

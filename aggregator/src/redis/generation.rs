@@ -1,6 +1,6 @@
 //! Generations of the state: their names, and which of them is in use.
 //!
-//! A name carries the digest of its manifest. So whatever was emptied, restored or claimed meanwhile,
+//! A name carries the digest of its manifest and of the layout. So whatever was emptied, restored or claimed meanwhile,
 //! a process can only ever write under names of its own settings.
 
 use std::fmt;
@@ -9,6 +9,8 @@ use common::store::Manifest;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+/// How documents are laid out in keys: what was laid out otherwise is built anew.
+const LAYOUT: u8 = 2;
 /// Digits of the manifest's digest in a name.
 const TAG_DIGITS: usize = 8;
 
@@ -170,7 +172,8 @@ impl TryFrom<String> for Generation {
 }
 
 fn tag(manifest: &Manifest) -> String {
-    let text = serde_json::to_vec(manifest).unwrap_or_default();
+    let mut text = serde_json::to_vec(manifest).unwrap_or_default();
+    text.push(LAYOUT);
     format!("{:016x}", xxh3_64(&text)).split_off(16 - TAG_DIGITS)
 }
 

@@ -6,9 +6,10 @@ use std::time::Duration;
 use common::store::StoreError;
 use redis::cluster::{ClusterClient, ClusterConnection};
 use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRoutingInfo};
+use redis::io::tcp::TcpSettings;
 use redis::{
-    Client, Cmd, Connection, ConnectionInfo, ErrorKind, RedisError, RedisResult, TlsCertificates,
-    Value, from_redis_value,
+    Client, Cmd, Connection, ConnectionInfo, ErrorKind, IntoConnectionInfo as _, RedisError,
+    RedisResult, TlsCertificates, Value, from_redis_value,
 };
 
 use super::access;
@@ -56,9 +57,12 @@ impl Links {
         };
         access::choose_cryptography();
         let tls = options.tls.as_ref().map(access::certificates);
-        let client = |url: &String| match &tls {
-            None => Client::open(url.as_str()),
-            Some(tls) => Client::build_with_tls(url.as_str(), tls.clone()),
+        let client = |url: &String| {
+            let server = url.as_str().into_connection_info()?.set_tcp_settings(tcp());
+            match &tls {
+                None => Client::open(server),
+                Some(tls) => Client::build_with_tls(server, tls.clone()),
+            }
         };
         let clients = options.urls.iter().map(client);
         let clients = clients.collect::<RedisResult<Vec<Client>>>();
@@ -202,6 +206,11 @@ fn is_lost(error: &RedisError) -> bool {
     !matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
 }
 
+/// A commit's last packet must not wait for the answer to those before it.
+fn tcp() -> TcpSettings {
+    TcpSettings::default().set_nodelay(true)
+}
+
 fn connect(client: &Client, timeout: Duration) -> RedisResult<Connection> {
     let connection = client.get_connection_with_timeout(timeout)?;
     connection.set_read_timeout(Some(timeout))?;
@@ -221,6 +230,7 @@ fn cluster_client(
         None => builder,
     };
     builder
+        .tcp_settings(tcp())
         .connection_timeout(timeout)
         .response_timeout(timeout)
         .retries(CLUSTER_RETRIES)

@@ -1,20 +1,21 @@
 //! The store port on Redis or Redis Cluster (docs/adr/0008).
 //!
-//! Documents are packed into pages, since a key of Redis costs a hundred bytes beside its value. A
-//! partition's keys share a hash tag, and one script a commit compares the position and writes.
+//! A partition's documents stand in a tree of nodes of some KiB, since a key of Redis costs a hundred
+//! bytes beside its value. Its keys share a hash tag, and one script a commit compares the position
+//! and writes.
 //! Several generations of the state may be there, of which one is in use (docs/adr/0012).
 
 mod access;
-mod address;
 mod at;
 mod cache;
 mod checks;
+mod cut;
 mod frame;
 mod generation;
 mod link;
 mod names;
+mod node;
 mod options;
-mod page;
 mod plan;
 mod reader;
 mod registry;
@@ -45,7 +46,7 @@ use plan::Writes;
 use reader::{ReadFailure, Reader};
 use registry::Register;
 
-/// How often a commit is computed anew because pages were laid out otherwise meanwhile.
+/// How often a commit is computed anew because the tree was cut otherwise meanwhile.
 const ATTEMPTS: u32 = 3;
 
 /// A store in Redis, shared by any number of processes.
@@ -86,7 +87,7 @@ impl Shared {
         Reader { links: &self.links, cache: &self.cache, partition, names }
     }
 
-    /// The partition stands elsewhere than was believed; `None` where only pages differ.
+    /// The partition stands elsewhere than was believed; `None` where only nodes differ.
     fn moved(&self, commit: &Commit, stands: &At) -> Option<Committed> {
         self.cache.forget(commit.partition);
         (stands.position() != commit.base).then(|| self.refused(commit, stands))
@@ -148,7 +149,7 @@ impl RedisStore {
         self.shared.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// One attempt; `None` where pages were laid out anew at the same position.
+    /// One attempt; `None` where the tree was made anew at the same position.
     fn attempt(
         &self,
         shared: &Shared,
@@ -261,5 +262,9 @@ impl Store for RedisStore {
 
     fn views_stand_still(&self) -> bool {
         false
+    }
+
+    fn is_remote(&self) -> bool {
+        true
     }
 }

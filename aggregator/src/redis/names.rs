@@ -19,28 +19,18 @@ impl Names {
         format!("{}:at", self.head).into_bytes()
     }
 
-    /// A part of the directory.
+    /// A node of the tree.
     #[must_use]
-    pub fn directory(&self, number: u16) -> Vec<u8> {
-        format!("{}:d:{number}", self.head).into_bytes()
-    }
-
-    /// A page of a group.
-    #[must_use]
-    pub fn page(&self, group: &[u8], page: u32) -> Vec<u8> {
-        self.numbered("g", group, u64::from(page))
+    pub fn node(&self, id: u64) -> Vec<u8> {
+        format!("{}:n:{id}", self.head).into_bytes()
     }
 
     /// A part of a document that stands apart.
     #[must_use]
     pub fn part(&self, key: &[u8], part: u64) -> Vec<u8> {
-        self.numbered("b", key, part)
-    }
-
-    // A key may hold any bytes; the digits after the last colon keep names apart.
-    fn numbered(&self, kind: &str, name: &[u8], number: u64) -> Vec<u8> {
-        let (head, tail) = (format!("{}:{kind}:", self.head), format!(":{number}"));
-        [head.as_bytes(), name, tail.as_bytes()].concat()
+        // A key may hold any bytes; the digits after the last colon keep names apart.
+        let (head, tail) = (format!("{}:b:", self.head), format!(":{part}"));
+        [head.as_bytes(), key, tail.as_bytes()].concat()
     }
 }
 
@@ -70,7 +60,7 @@ mod tests {
     fn names_carry_the_hash_tag() {
         let names = Names::new("tallyhook", 7);
         assert_eq!(names.position(), b"tallyhook:{p07}:at");
-        assert_eq!(names.page(b"a.example\0O", 12), b"tallyhook:{p07}:g:a.example\0O:12");
-        assert_eq!(Names::new("t", 1023).directory(3), b"t:{p1023}:d:3");
+        assert_eq!(names.part(b"a.example\0O", 12), b"tallyhook:{p07}:b:a.example\0O:12");
+        assert_eq!(Names::new("t", 1023).node(3), b"t:{p1023}:n:3");
     }
 }

@@ -28,7 +28,7 @@ pub struct RedisOptions {
     pub topology: Topology,
     /// How long a connection or an answer may take.
     pub timeout: Duration,
-    /// Memory for pages of the partitions that this process commits to.
+    /// Memory for nodes of the partitions that this process commits to.
     pub cache_bytes: usize,
 }
 

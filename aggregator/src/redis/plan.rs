@@ -1,19 +1,17 @@
-//! What a commit writes: the pages concerned are read, changed, and split where they have grown.
+//! What a commit writes: the leaves concerned are read, changed, and cut where they have grown, and
+//! the nodes above them are told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::address::{directory_of, page_of, parent_of, split_key};
 use super::at::At;
 use super::cache::Content;
-use super::page::{self, Damaged, Held};
+use super::cut::cut;
+use super::node::{self, Change, Damaged, Entry, Held, Node, ROOT};
 use super::reader::{Keep, ReadFailure, Reader};
 
-/// A page beyond this asks for more pages in its group.
-const FULL_BYTES: usize = 4 * 1024;
-/// What a page is meant to hold.
-const MEANT_BYTES: usize = 3 * 1024;
-/// A value beyond this stands apart, so that pages stay even.
+/// A value beyond this stands apart, so that nodes stay even.
 const APART_BYTES: usize = 2 * 1024;
 /// A part of such a value: no key of Redis grows past 64 KiB.
 const PART_BYTES: usize = 60 * 1024;
@@ -24,123 +22,176 @@ pub type Writes<'a> = BTreeMap<&'a [u8], Option<&'a [u8]>>;
 /// Contents by name of Redis key; `None` removes.
 pub type Contents = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
-type Change<'a> = (&'a [u8], Option<&'a [u8]>);
-
 /// Reads what `writes` concern at `at` and returns what must be written.
 pub fn plan(reader: &Reader<'_>, at: &At, writes: &Writes<'_>) -> Result<Contents, ReadFailure> {
-    let mut plan = Plan { reader, at, contents: Contents::new() };
-    let mut groups = plan.groups(writes)?;
-    let touched = |group: &Group<'_>| -> Vec<Vec<u8>> {
-        group.changes.keys().map(|page| reader.names.page(group.name, *page)).collect()
-    };
-    let wanted: Vec<Vec<u8>> = groups.iter().flat_map(touched).collect();
-    let mut pages = reader.fetch(at, &wanted, Keep::Yes)?.into_iter();
-    for group in &mut groups {
-        for (number, changes) in std::mem::take(&mut group.changes) {
-            let before = pages.next().flatten();
-            plan.change(group, number, before.as_deref(), &changes)
-                .map_err(|bad| reader.damaged(bad))?;
+    let keys: Vec<&[u8]> = writes.keys().copied().collect();
+    if keys.is_empty() {
+        return Ok(Contents::new());
+    }
+    let levels = descend(reader, at, &keys)?;
+    let mut plan = Plan { reader, contents: Contents::new(), next: 0 };
+    plan.climb(&levels, writes).map_err(|bad| reader.damaged(bad))?;
+    Ok(plan.contents)
+}
+
+/// A node on the way to the keys of a commit.
+struct Visit {
+    id: u64,
+    content: Content,
+    /// The commit's keys that belong there.
+    keys: Range<usize>,
+    /// Its place in the level above, and its bound there.
+    above: usize,
+    bound: Vec<u8>,
+    is_first: bool,
+}
+
+impl Visit {
+    fn node(&self) -> Result<Node<'_>, Damaged> {
+        Node::read(self.content.as_deref().unwrap_or_default())
+    }
+}
+
+/// The nodes on the way to sorted `keys`, level by level, the root first.
+fn descend(reader: &Reader<'_>, at: &At, keys: &[&[u8]]) -> Result<Vec<Vec<Visit>>, ReadFailure> {
+    let bound = Vec::new();
+    let root =
+        Visit { id: ROOT, content: None, keys: 0..keys.len(), above: 0, bound, is_first: true };
+    let (mut levels, mut visits) = (Vec::new(), vec![root]);
+    loop {
+        let names: Vec<Vec<u8>> = visits.iter().map(|visit| reader.names.node(visit.id)).collect();
+        let contents = reader.fetch(at, &names, Keep::Yes)?;
+        for (visit, content) in visits.iter_mut().zip(contents) {
+            visit.content = content;
+        }
+        let below = below(&visits, keys).map_err(|bad| reader.damaged(bad))?;
+        levels.push(visits);
+        if below.is_empty() {
+            return Ok(levels);
+        }
+        visits = below;
+    }
+}
+
+/// The nodes below a level's that the keys belong to; none below the leaves.
+fn below(visits: &[Visit], keys: &[&[u8]]) -> Result<Vec<Visit>, Damaged> {
+    let mut all = Vec::new();
+    for (above, visit) in visits.iter().enumerate() {
+        let node = visit.node()?;
+        if node.level == 0 {
+            continue;
+        }
+        let own = keys.get(visit.keys.clone()).unwrap_or_default();
+        for below in node.route(own)? {
+            let first = visit.keys.start;
+            let keys = first + below.keys.start..first + below.keys.end;
+            let (id, is_first) = (below.id, below.is_first);
+            let bound = [node.common, below.rest].concat();
+            all.push(Visit { id, content: None, keys, above, bound, is_first });
         }
     }
-    plan.load_parents(&mut groups)?;
-    for group in &mut groups {
-        group.split().map_err(|bad| reader.damaged(bad))?;
+    Ok(all)
+}
+
+/// What a node is told of those below: the numbers of new ones by bound, and bounds that are no more.
+type Told = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// What became of a node.
+enum Outcome {
+    /// It stands where it did.
+    Stays,
+    /// Nothing is left in it.
+    Emptied,
+    /// Others were cut off it, by bound; what it holds begins with the first key.
+    Cut { first: Vec<u8>, off: Vec<(Vec<u8>, u64)> },
+}
+
+impl Outcome {
+    /// Tells the node above.
+    fn tell(self, visit: &Visit, told: &mut Told) {
+        match self {
+            Self::Stays => {}
+            Self::Emptied => {
+                told.insert(visit.bound.clone(), None);
+            }
+            Self::Cut { first, off } => {
+                // The first below a node holds smaller keys than its bound where others were before it.
+                let lower = off.first().is_some_and(|(bound, _)| *bound <= visit.bound);
+                if visit.is_first && lower {
+                    told.insert(visit.bound.clone(), None);
+                    told.insert(first, Some(node::number(visit.id)));
+                }
+                told.extend(off.into_iter().map(|(bound, id)| (bound, Some(node::number(id)))));
+            }
+        }
     }
-    plan.finish(groups)
-}
-
-/// A group that the commit writes to.
-struct Group<'a> {
-    name: &'a [u8],
-    // As stored; 0 where there is none yet.
-    stored: u32,
-    // As it will be.
-    pages: u32,
-    changes: BTreeMap<u32, Vec<Change<'a>>>,
-    loaded: BTreeMap<u32, Page>,
-}
-
-struct Page {
-    content: Vec<u8>,
-    existed: bool,
 }
 
 struct Plan<'a> {
     reader: &'a Reader<'a>,
-    at: &'a At,
     contents: Contents,
+    /// The number of the next node to be made.
+    next: u64,
 }
 
 impl Plan<'_> {
-    /// The groups with their changes by page.
-    fn groups<'a>(&self, writes: &Writes<'a>) -> Result<Vec<Group<'a>>, ReadFailure> {
-        let mut by_group: BTreeMap<&'a [u8], Vec<Change<'a>>> = BTreeMap::new();
-        for (key, value) in writes {
-            let (group, rest) = split_key(key);
-            by_group.entry(group).or_default().push((rest, *value));
-        }
-        let directories = self.directories(by_group.keys().copied())?;
-        let mut groups = Vec::with_capacity(by_group.len());
-        for (name, changes) in by_group {
-            let directory = directories.get(&directory_of(name)).and_then(Option::as_deref);
-            let stored = pages_of(directory, name).map_err(|bad| self.reader.damaged(bad))?;
-            let mut group = Group {
-                name,
-                stored,
-                pages: stored.max(1),
-                changes: BTreeMap::new(),
-                loaded: BTreeMap::new(),
-            };
-            for change in changes {
-                let page = page_of(change.0, group.pages);
-                group.changes.entry(page).or_default().push(change);
+    /// Changes the leaves, then what is above them, up to the root.
+    fn climb(&mut self, levels: &[Vec<Visit>], writes: &Writes<'_>) -> Result<(), Damaged> {
+        let Some(root) = levels.first().and_then(|level| level.first()) else { return Ok(()) };
+        let stored = root.node()?;
+        self.next = stored.next;
+        let writes: Vec<(&[u8], Option<&[u8]>)> =
+            writes.iter().map(|(key, value)| (*key, *value)).collect();
+        let mut told: Vec<Told> = Vec::new();
+        for (depth, visits) in levels.iter().enumerate().rev() {
+            let above = depth.checked_sub(1).and_then(|above| levels.get(above));
+            let mut tell: Vec<Told> = vec![Told::new(); above.map_or(0, Vec::len)];
+            for (place, visit) in visits.iter().enumerate() {
+                let node = visit.node()?;
+                let outcome = if node.level == 0 {
+                    let own = writes.get(visit.keys.clone()).unwrap_or_default();
+                    let changes = self.values(&node, own)?;
+                    self.change(visit.id, &node, &changes)?
+                } else {
+                    let told = told.get(place).into_iter().flatten();
+                    let changes: Vec<Change<'_>> = told
+                        .map(|(bound, id)| (bound.as_slice(), id.as_deref().map(Held::Here)))
+                        .collect();
+                    self.change(visit.id, &node, &changes)?
+                };
+                if let Some(told) = tell.get_mut(visit.above) {
+                    outcome.tell(visit, told);
+                }
             }
-            groups.push(group);
+            told = tell;
         }
-        Ok(groups)
+        let name = self.reader.names.node(ROOT);
+        if self.next != stored.next && !self.contents.contains_key(&name) {
+            self.contents.insert(name, Some(stored.with_next(self.next)));
+        }
+        Ok(())
     }
 
-    fn directories<'a>(
-        &self,
-        groups: impl Iterator<Item = &'a [u8]>,
-    ) -> Result<BTreeMap<u16, Content>, ReadFailure> {
-        let numbers: BTreeSet<u16> = groups.map(directory_of).collect();
-        let names: Vec<Vec<u8>> =
-            numbers.iter().map(|number| self.reader.names.directory(*number)).collect();
-        let contents = self.reader.fetch(self.at, &names, Keep::Yes)?;
-        Ok(numbers.into_iter().zip(contents).collect())
-    }
-
-    /// Puts the changes of one page into it.
-    fn change(
+    /// The changes of a leaf, what is too large for it put apart.
+    fn values<'a>(
         &mut self,
-        group: &mut Group<'_>,
-        number: u32,
-        before: Option<&[u8]>,
-        changes: &[Change<'_>],
-    ) -> Result<(), Damaged> {
-        let old = before.unwrap_or_default();
-        let mut entries = Vec::with_capacity(changes.len());
-        for (rest, value) in changes {
-            let key = [group.name, *rest].concat();
-            if let Some(Held::Apart(parts)) = page::find(old, rest)? {
-                self.contents
-                    .extend((0..parts).map(|part| (self.reader.names.part(&key, part), None)));
+        leaf: &Node<'_>,
+        writes: &[(&'a [u8], Option<&'a [u8]>)],
+    ) -> Result<Vec<Change<'a>>, Damaged> {
+        let mut changes = Vec::with_capacity(writes.len());
+        for (key, value) in writes {
+            if let Some(Held::Apart(parts)) = leaf.find(key)? {
+                let names = (0..parts).map(|part| self.reader.names.part(key, part));
+                self.contents.extend(names.map(|name| (name, None)));
             }
             let held = match value {
-                Some(value) if value.len() > APART_BYTES => Some(self.put_apart(&key, value)),
+                Some(value) if value.len() > APART_BYTES => Some(self.put_apart(key, value)),
                 Some(value) => Some(Held::Here(value)),
                 None => None,
             };
-            entries.push((*rest, held));
+            changes.push((*key, held));
         }
-        let content = page::merge(old, &entries)?;
-        if content.len() > FULL_BYTES && content.len() > old.len() {
-            let more = u32::try_from(content.len() / MEANT_BYTES).unwrap_or(u32::MAX);
-            group.pages = group.pages.saturating_add(more);
-        }
-        group.loaded.insert(number, Page { content, existed: before.is_some() });
-        Ok(())
+        Ok(changes)
     }
 
     fn put_apart(&mut self, key: &[u8], value: &[u8]) -> Held<'static> {
@@ -152,109 +203,136 @@ impl Plan<'_> {
         Held::Apart(parts)
     }
 
-    /// Loads the pages that give up documents and were not changed themselves.
-    fn load_parents(&self, groups: &mut [Group<'_>]) -> Result<(), ReadFailure> {
-        let mut wanted = Vec::new();
-        for (index, group) in groups.iter().enumerate() {
-            let parents: BTreeSet<u32> =
-                (group.stored.max(1)..group.pages).map(parent_of).collect();
-            let missing =
-                |parent: &u32| *parent < group.stored && !group.loaded.contains_key(parent);
-            wanted.extend(parents.into_iter().filter(missing).map(|parent| (index, parent)));
+    /// Changes a node; the changes are sorted and have whole keys.
+    fn change(
+        &mut self,
+        id: u64,
+        node: &Node<'_>,
+        changes: &[Change<'_>],
+    ) -> Result<Outcome, Damaged> {
+        // What is not there need not be removed.
+        let concerns =
+            |change: &&Change<'_>| change.1.is_some() || change.0.starts_with(node.common);
+        let changes: Vec<&Change<'_>> = changes.iter().filter(concerns).collect();
+        let (Some(first), Some(last)) = (changes.first(), changes.last()) else {
+            return Ok(Outcome::Stays);
+        };
+        let mut shared = node::common_length(first.0, last.0);
+        if !node.is_empty() {
+            shared = shared.min(node::common_length(first.0, node.common));
         }
-        let names: Vec<Vec<u8>> = wanted
-            .iter()
-            .filter_map(|(index, parent)| Some((groups.get(*index)?.name, *parent)))
-            .map(|(name, parent)| self.reader.names.page(name, parent))
-            .collect();
-        let contents = self.reader.fetch(self.at, &names, Keep::No)?;
-        for ((index, parent), content) in wanted.into_iter().zip(contents) {
-            if let (Some(group), Some(content)) = (groups.get_mut(index), content) {
-                let page = Page { content: content.to_vec(), existed: true };
-                group.loaded.insert(parent, page);
+        let widened;
+        let node = if node.is_empty() {
+            node.renamed(&first.0[..shared])
+        } else if shared < node.common.len() {
+            widened = node.widened(shared)?;
+            Node::read(&widened)?
+        } else {
+            *node
+        };
+        let begin = node.common.len();
+        let changes: Vec<Change<'_>> =
+            changes.iter().map(|(key, value)| (&key[begin..], *value)).collect();
+        let (entries, last_new) = node::merge(&node, &changes)?;
+        if id == ROOT {
+            self.put_root(node.level, node.common, &entries, last_new);
+            return Ok(Outcome::Stays);
+        }
+        Ok(self.put(id, &node, &entries, last_new))
+    }
+
+    /// Puts a node's entries into as many nodes as they take.
+    fn put(
+        &mut self,
+        id: u64,
+        node: &Node<'_>,
+        entries: &[Entry<'_>],
+        last_new: Option<usize>,
+    ) -> Outcome {
+        let Some(first) = entries.first() else {
+            self.contents.insert(self.reader.names.node(id), None);
+            return Outcome::Emptied;
+        };
+        let mut pieces = pieces(node.level, node.common, entries, last_new).into_iter();
+        let mut off = Vec::new();
+        if let Some((_, own)) = pieces.next() {
+            self.write(id, node.level, node.common, own);
+        }
+        for (bound, entries) in pieces {
+            off.push((bound, self.make(node.level, node.common, entries)));
+        }
+        if off.is_empty() {
+            return Outcome::Stays;
+        }
+        Outcome::Cut { first: [node.common, first.0].concat(), off }
+    }
+
+    /// Puts the root's entries into it, or into nodes below it where they are too many: its name stays.
+    fn put_root(
+        &mut self,
+        level: u8,
+        common: &[u8],
+        entries: &[Entry<'_>],
+        last_new: Option<usize>,
+    ) {
+        let pieces = pieces(level, common, entries, last_new);
+        if pieces.len() == 1 {
+            let level = if entries.is_empty() { 0 } else { level };
+            let content = node::write(level, self.next, common, entries);
+            self.contents.insert(self.reader.names.node(ROOT), Some(content));
+            return;
+        }
+        let mut below: Vec<(Vec<u8>, Vec<u8>)> = Vec::with_capacity(pieces.len());
+        for (bound, entries) in pieces {
+            below.push((bound, node::number(self.make(level, common, entries))));
+        }
+        let entries: Vec<Entry<'_>> =
+            below.iter().map(|(bound, id)| (bound.as_slice(), Held::Here(id))).collect();
+        self.put_root(level + 1, &[], &entries, entries.len().checked_sub(1));
+    }
+
+    fn make(&mut self, level: u8, common: &[u8], entries: &[Entry<'_>]) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        self.write(id, level, common, entries);
+        id
+    }
+
+    fn write(&mut self, id: u64, level: u8, common: &[u8], entries: &[Entry<'_>]) {
+        let content = node::write(level, 0, common, entries);
+        self.contents.insert(self.reader.names.node(id), Some(content));
+    }
+}
+
+/// The pieces that a node is cut into, each with its bound; the first has none.
+fn pieces<'a, 'b>(
+    level: u8,
+    common: &[u8],
+    entries: &'b [Entry<'a>],
+    last_new: Option<usize>,
+) -> Vec<(Vec<u8>, &'b [Entry<'a>])> {
+    let mut pieces: Vec<(Vec<u8>, &'b [Entry<'a>])> = Vec::new();
+    let mut begin = 0;
+    for end in cut(common, entries, last_new) {
+        let piece = &entries[begin..end];
+        let before = begin.checked_sub(1).and_then(|before| entries.get(before));
+        let bound = match (before, piece.first()) {
+            // Above the leaves a bound is that of the first below.
+            (Some(_), Some(first)) if level > 0 => [common, first.0].concat(),
+            (Some(before), Some(first)) => {
+                let apart = node::common_length(before.0, first.0) + 1;
+                [common, &first.0[..apart]].concat()
             }
-        }
-        Ok(())
+            (None, _) | (_, None) => Vec::new(),
+        };
+        pieces.push((bound, piece));
+        begin = end;
     }
-
-    /// The pages and directories that changed, beside what stands apart.
-    fn finish(mut self, groups: Vec<Group<'_>>) -> Result<Contents, ReadFailure> {
-        let grown: Vec<(&[u8], Vec<u8>)> = groups
-            .iter()
-            .filter(|group| group.stored != group.pages && group.holds_any())
-            .map(|group| (group.name, number(group.pages)))
-            .collect();
-        for group in groups {
-            for (number, page) in group.loaded {
-                let name = self.reader.names.page(group.name, number);
-                if !page.content.is_empty() {
-                    self.contents.insert(name, Some(page.content));
-                } else if page.existed {
-                    self.contents.insert(name, None);
-                }
-            }
-        }
-        let directories = self.directories(grown.iter().map(|(name, _)| *name))?;
-        for (directory, content) in directories {
-            let of_this = grown.iter().filter(|(name, _)| directory_of(name) == directory);
-            let changes: Vec<_> =
-                of_this.map(|(name, pages)| (*name, Some(Held::Here(pages.as_slice())))).collect();
-            let merged = page::merge(content.as_deref().unwrap_or_default(), &changes)
-                .map_err(|bad| self.reader.damaged(bad))?;
-            self.contents.insert(self.reader.names.directory(directory), Some(merged));
-        }
-        Ok(self.contents)
-    }
-}
-
-impl Group<'_> {
-    /// Adds the pages that were asked for.
-    fn split(&mut self) -> Result<(), Damaged> {
-        for added in self.stored.max(1)..self.pages {
-            let parent = parent_of(added);
-            let Some(page) = self.loaded.get_mut(&parent) else { continue };
-            let (stay, go) = page::split(&page.content, |rest| page_of(rest, added + 1) == added)?;
-            page.content = stay;
-            self.loaded.insert(added, Page { content: go, existed: false });
-        }
-        Ok(())
-    }
-
-    fn holds_any(&self) -> bool {
-        self.stored > 0 || self.loaded.values().any(|page| !page.content.is_empty())
-    }
-}
-
-/// A group's number of pages by its directory; 0 where there is none.
-pub fn pages_of(directory: Option<&[u8]>, group: &[u8]) -> Result<u32, Damaged> {
-    match page::find(directory.unwrap_or_default(), group)? {
-        Some(held) => read_pages(held),
-        None => Ok(0),
-    }
-}
-
-/// A directory's groups with their numbers of pages.
-pub fn groups_of(directory: &[u8]) -> impl Iterator<Item = Result<(&[u8], u32), Damaged>> {
-    page::entries(directory).map(|entry| {
-        let (group, held) = entry?;
-        Ok((group, read_pages(held)?))
-    })
+    pieces
 }
 
 /// A content as the cache keeps it.
 #[must_use]
 pub fn shared(content: Option<Vec<u8>>) -> Content {
     content.map(Arc::from)
-}
-
-fn read_pages(held: Held<'_>) -> Result<u32, Damaged> {
-    let Held::Here(mut value) = held else { return Err(Damaged) };
-    let pages = page::take_number(&mut value)?;
-    u32::try_from(pages).map_err(|_| Damaged)
-}
-
-fn number(pages: u32) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    page::put_number(&mut bytes, u64::from(pages));
-    bytes
 }

@@ -13,9 +13,9 @@ use super::cache::{Cache, Content};
 use super::frame;
 use super::link::Links;
 use super::names::Names;
-use super::page::Damaged;
+use super::node::Damaged;
 
-/// Names asked for at once: some megabytes of pages.
+/// Names asked for at once: some megabytes of nodes.
 const NAMES: usize = 1_000;
 
 /// Why strings could not be read.

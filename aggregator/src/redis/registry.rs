@@ -82,7 +82,11 @@ impl Register<'_> {
         };
         let stored: Manifest = self.decode(&stored)?;
         match stored.difference(manifest) {
-            None => Ok(()),
+            None if generation.is_of(manifest) => Ok(()),
+            None => Err(self.failed(&format!(
+                "generation {generation} is laid out in another way than this version does; build \
+                 the state anew with `tallyhook rebuild`"
+            ))),
             Some((key, stored, wanted)) => {
                 let place = format!("{}, generation {generation}", self.links.place());
                 Err(StoreError::Manifest { place, key, stored, wanted })

@@ -5,12 +5,15 @@ use std::sync::LazyLock;
 use redis::{Cmd, ErrorKind, RedisResult, Script, ServerErrorKind, Value};
 
 use super::at::At;
-use super::frame;
+use super::frame::Packer;
 use super::link::Links;
 use super::names::Names;
 use super::plan::Contents;
 
 const CODE: &str = include_str!("commit.lua");
+
+/// Arguments beside the keys and their contents.
+const FIXED: usize = 8;
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(CODE));
 
@@ -41,8 +44,10 @@ fn command(
 ) -> Cmd {
     let sets = || contents.iter().filter_map(|(name, content)| Some((name, content.as_ref()?)));
     let deletes = contents.iter().filter(|(_, content)| content.is_none());
-    let mut command = redis::cmd(name);
-    command.arg(script).arg(contents.len() + 1).arg(names.position());
+    let bytes =
+        contents.iter().map(|(name, content)| name.len() + content.as_ref().map_or(0, Vec::len));
+    let mut command = Cmd::with_capacity(2 * contents.len() + FIXED, bytes.sum());
+    command.arg(name).arg(script).arg(contents.len() + 1).arg(names.position());
     for (name, _) in sets() {
         command.arg(name.as_slice());
     }
@@ -50,8 +55,9 @@ fn command(
         command.arg(name.as_slice());
     }
     command.arg(base.text()).arg(next.text()).arg(sets().count());
+    let mut packer = Packer::new();
     for (_, content) in sets() {
-        command.arg(frame::encode(content));
+        command.arg(packer.pack(content));
     }
     command
 }

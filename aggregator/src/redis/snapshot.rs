@@ -1,23 +1,18 @@
 //! A view of the state in Redis: it says when the state moved, since it cannot hold it still.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use common::store::{Snapshot, StoreError, Visit};
 use rustc_hash::FxHashMap;
 
 use super::Shared;
-use super::address::{directory_of, page_of, split_key};
 use super::at::At;
 use super::cache::Content;
-use super::page::{self, Held};
-use super::plan::groups_of;
+use super::node::{Damaged, Held, Node, ROOT};
 use super::reader::{Keep, ReadFailure, Reader};
 use super::scan;
-
-/// Numbers of pages by group.
-pub type Groups = BTreeMap<Vec<u8>, u32>;
 
 /// A view: each partition as it stood when it was first asked for.
 pub struct RedisSnapshot {
@@ -25,10 +20,11 @@ pub struct RedisSnapshot {
     pinned: RefCell<FxHashMap<u16, Pinned>>,
 }
 
+/// A partition's position, with the nodes above the leaves that were asked for.
 #[derive(Clone, Default)]
 struct Pinned {
     at: At,
-    directories: FxHashMap<u16, Arc<Groups>>,
+    nodes: FxHashMap<u64, Content>,
 }
 
 impl RedisSnapshot {
@@ -37,40 +33,87 @@ impl RedisSnapshot {
         Self { shared, pinned: RefCell::default() }
     }
 
-    /// The partition's position in this view, with the parts of its directory that are asked for.
-    fn pin(&self, partition: u16, wanted: &BTreeSet<u16>) -> Result<Pinned, StoreError> {
-        let known = self.pinned.borrow().get(&partition).cloned();
-        let mut pinned = known.clone().unwrap_or_default();
-        let missing: Vec<u16> = wanted
-            .iter()
-            .filter(|number| !pinned.directories.contains_key(number))
-            .copied()
-            .collect();
-        if known.is_some() && missing.is_empty() {
-            return Ok(pinned);
+    /// The partition's position in this view.
+    fn at(&self, reader: &Reader<'_>) -> Result<At, StoreError> {
+        if let Some(pinned) = self.pinned.borrow().get(&reader.partition) {
+            return Ok(pinned.at.clone());
         }
-        let reader = self.shared.reader(partition);
-        let names: Vec<Vec<u8>> =
-            missing.iter().map(|number| reader.names.directory(*number)).collect();
-        let contents = if known.is_some() {
-            fetch(&reader, &pinned.at, &names, Keep::Yes)?
-        } else {
-            let (at, contents) = reader.ask(&names)?;
-            pinned.at = at;
-            self.shared.cache.keep(partition, &pinned.at, names.iter().zip(&contents));
-            contents
-        };
-        for (number, content) in missing.into_iter().zip(contents) {
-            let mut groups = Groups::new();
-            for group in groups_of(content.as_deref().unwrap_or_default()) {
-                let (group, pages) = group.map_err(|bad| reader.damaged(bad))?;
-                groups.insert(group.to_vec(), pages);
-            }
-            pinned.directories.insert(number, Arc::new(groups));
-        }
-        self.pinned.borrow_mut().insert(partition, pinned.clone());
-        Ok(pinned)
+        // The root comes along: whoever asks for the position mostly goes on with it.
+        let names = [reader.names.node(ROOT)];
+        let (at, contents) = reader.ask(&names)?;
+        self.shared.cache.keep(reader.partition, &at, names.iter().zip(&contents));
+        let nodes = contents.into_iter().map(|content| (ROOT, content)).filter(is_above_leaves);
+        let nodes = nodes.collect();
+        self.pinned.borrow_mut().insert(reader.partition, Pinned { at: at.clone(), nodes });
+        Ok(at)
     }
+
+    /// The contents of nodes; those above the leaves are kept for as long as the view.
+    fn nodes(&self, reader: &Reader<'_>, at: &At, ids: &[u64]) -> Result<Vec<Content>, StoreError> {
+        let mut pinned = self.pinned.borrow_mut();
+        let kept = &mut pinned.entry(reader.partition).or_default().nodes;
+        let missing: Vec<u64> = ids.iter().copied().filter(|id| !kept.contains_key(id)).collect();
+        let names: Vec<Vec<u8>> = missing.iter().map(|id| reader.names.node(*id)).collect();
+        let found = fetch(reader, at, &names, Keep::Yes)?;
+        let found: FxHashMap<u64, Content> = missing.into_iter().zip(found).collect();
+        let contents = ids.iter().map(|id| match kept.get(id) {
+            Some(content) => content.clone(),
+            None => found.get(id).cloned().flatten(),
+        });
+        let contents = contents.collect();
+        kept.extend(found.into_iter().filter(is_above_leaves));
+        Ok(contents)
+    }
+
+    /// What the leaves hold of sorted `keys`, in their order.
+    fn find(
+        &self,
+        reader: &Reader<'_>,
+        at: &At,
+        keys: &[&[u8]],
+    ) -> Result<Vec<Option<Found>>, StoreError> {
+        let damaged = |bad| reader.damaged(bad);
+        let mut found = vec![None; keys.len()];
+        let mut visits = vec![(ROOT, 0..keys.len())];
+        while !visits.is_empty() {
+            let ids: Vec<u64> = visits.iter().map(|(id, _)| *id).collect();
+            let contents = self.nodes(reader, at, &ids)?;
+            let mut below = Vec::new();
+            for ((_, range), content) in visits.into_iter().zip(contents) {
+                let node = Node::read(content.as_deref().unwrap_or_default()).map_err(damaged)?;
+                let own = keys.get(range.clone()).unwrap_or_default();
+                if node.level > 0 {
+                    let routed = node.route(own).map_err(damaged)?.into_iter().map(|below| {
+                        let Range { start, end } = below.keys;
+                        (below.id, range.start + start..range.start + end)
+                    });
+                    below.extend(routed);
+                    continue;
+                }
+                for (key, slot) in own.iter().zip(found.iter_mut().skip(range.start)) {
+                    *slot = match node.find(key).map_err(damaged)? {
+                        Some(Held::Here(value)) => Some(Found::Here(value.to_vec())),
+                        Some(Held::Apart(parts)) => Some(Found::Apart(parts)),
+                        None => None,
+                    };
+                }
+            }
+            visits = below;
+        }
+        Ok(found)
+    }
+}
+
+fn is_above_leaves((_, content): &(u64, Content)) -> bool {
+    // A node begins with its level.
+    content.as_deref().is_some_and(|content| content.first() != Some(&0))
+}
+
+/// A value that was found.
+#[derive(Clone)]
+enum Found {
+    Here(Vec<u8>),
+    Apart(u64),
 }
 
 impl Snapshot for RedisSnapshot {
@@ -79,42 +122,31 @@ impl Snapshot for RedisSnapshot {
     }
 
     fn get_many(&self, partition: u16, keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        let wanted = keys.iter().map(|key| directory_of(split_key(key).0)).collect();
-        let pinned = self.pin(partition, &wanted)?;
         let reader = self.shared.reader(partition);
-        let name = |key: &[u8]| {
-            let (group, rest) = split_key(key);
-            let pages = *pinned.directories.get(&directory_of(group))?.get(group)?;
-            Some(reader.names.page(group, page_of(rest, pages.max(1))))
-        };
-        let names: Vec<Option<Vec<u8>>> = keys.iter().map(|key| name(key)).collect();
-        let distinct: BTreeSet<&Vec<u8>> = names.iter().flatten().collect();
-        let distinct: Vec<Vec<u8>> = distinct.into_iter().cloned().collect();
-        let contents = fetch(&reader, &pinned.at, &distinct, Keep::Yes)?;
-        let pages: FxHashMap<Vec<u8>, Content> = distinct.into_iter().zip(contents).collect();
-
-        let mut found = Vec::with_capacity(keys.len());
-        let mut apart = Vec::new();
-        for (index, (key, name)) in keys.iter().zip(&names).enumerate() {
-            let content = name.as_ref().and_then(|name| pages.get(name)?.as_deref());
-            let held = page::find(content.unwrap_or_default(), split_key(key).1);
-            found.push(match held.map_err(|bad| reader.damaged(bad))? {
-                Some(Held::Here(value)) => Some(value.to_vec()),
-                Some(Held::Apart(parts)) => {
-                    apart.push((index, (*key, parts)));
-                    None
-                }
+        let at = self.at(&reader)?;
+        let mut places: Vec<usize> = (0..keys.len()).collect();
+        places.sort_by_key(|place| keys.get(*place));
+        let sorted: Vec<&[u8]> =
+            places.iter().filter_map(|place| keys.get(*place).copied()).collect();
+        let found = self.find(&reader, &at, &sorted)?;
+        let apart = sorted.iter().zip(&found).filter_map(|(key, found)| match found {
+            Some(Found::Apart(parts)) => Some((*key, *parts)),
+            Some(Found::Here(_)) | None => None,
+        });
+        let apart: Vec<(&[u8], u64)> = apart.collect();
+        let mut apart = load_apart(&reader, &at, &apart, Keep::Yes)?.into_iter();
+        let mut values = vec![None; keys.len()];
+        for (place, found) in places.into_iter().zip(found) {
+            let value = match found {
+                Some(Found::Here(value)) => Some(value),
+                Some(Found::Apart(_)) => apart.next(),
                 None => None,
-            });
-        }
-        let (places, wanted): (Vec<usize>, Vec<(&[u8], u64)>) = apart.into_iter().unzip();
-        let values = load_apart(&reader, &pinned.at, &wanted, Keep::Yes)?;
-        for (place, value) in places.into_iter().zip(values) {
-            if let Some(slot) = found.get_mut(place) {
-                *slot = Some(value);
+            };
+            if let Some(slot) = values.get_mut(place) {
+                *slot = value;
             }
         }
-        Ok(found)
+        Ok(values)
     }
 
     fn scan(
@@ -127,13 +159,13 @@ impl Snapshot for RedisSnapshot {
         if from >= to {
             return Ok(());
         }
-        let pinned = self.pin(partition, &scan::directories(from, to))?;
         let reader = self.shared.reader(partition);
-        scan::scan(&reader, &pinned.at, pinned.directories.values(), (from, to), visit)
+        let at = self.at(&reader)?;
+        scan::scan(&reader, &at, (from, to), visit)
     }
 
     fn position(&self, partition: u16) -> Result<u64, StoreError> {
-        Ok(self.pin(partition, &BTreeSet::new())?.at.position())
+        Ok(self.at(&self.shared.reader(partition))?.position())
     }
 }
 
@@ -164,7 +196,7 @@ pub fn load_apart(
     for (_, parts) in wanted {
         let mut value = Vec::new();
         for _ in 0..*parts {
-            let part = contents.next().flatten().ok_or(page::Damaged);
+            let part = contents.next().flatten().ok_or(Damaged);
             value.extend_from_slice(&part.map_err(|bad| reader.damaged(bad))?);
         }
         values.push(value);

@@ -9,7 +9,7 @@ use common::log::{BatchLimit, Item, ReadError};
 use common::store::Store;
 
 use super::{FoldError, Telling, WAIT};
-use crate::batch::{self, Part, PartError};
+use crate::batch::{self, Part, PartError, Workers};
 use crate::feed::{Fed, Feed};
 use crate::fold::shop::ShopSettings;
 use crate::fold::{Folded, Folder, Report};
@@ -31,7 +31,7 @@ pub(super) struct Folding<S, F> {
     pub(super) settings: Arc<ShopSettings>,
     pub(super) folder: Folder<S>,
     // Partitions that are folded at the same time.
-    pub(super) threads: usize,
+    pub(super) workers: Workers,
     pub(super) telling: Telling,
     // Where states that were lost are found.
     pub(super) snapshots: Option<Snapshots>,
@@ -51,13 +51,14 @@ impl<S: Store, F: Feed> Folding<S, F> {
         telling: Telling,
     ) -> Self {
         let folder = Folder::new(store.clone(), settings.clone());
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = if store.is_remote() { 2 * cores } else { cores };
         Self {
             feed,
             store,
             settings,
             folder,
-            threads,
+            workers: Workers::new(threads.min(MOST_THREADS)),
             telling,
             given: BTreeSet::new(),
             refused: BTreeMap::new(),
@@ -169,7 +170,7 @@ impl<S: Store, F: Feed> Folding<S, F> {
             items,
         });
         let (mut failed, mut elsewhere) = (Ok(()), BTreeSet::new());
-        for done in batch::fold(parts.collect(), self.threads, &self.telling.progress) {
+        for done in self.workers.fold(parts.collect(), &self.telling.progress) {
             let partition = done.fold.partition();
             self.folder.put_back(done.fold);
             if matches!(done.folded, Ok(Folded::Conflict { .. })) {

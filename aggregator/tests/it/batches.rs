@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aggregator::batch::{self, Part};
+use aggregator::batch::{self, Part, Workers};
 use aggregator::fold::{Folded, Folder};
 use aggregator::progress::Progress;
 use bytes::Bytes;
@@ -16,7 +16,7 @@ use crate::support::{digest_of, settings};
 
 const PARTITIONS: u16 = 8;
 /// Enough for more than one thread to be worth it.
-const RECORDS: u64 = 400;
+const RECORDS: u64 = 800;
 /// The offset of a record that cannot be read any more, and of two that are missing.
 const DAMAGED: u64 = 7;
 const MISSING: std::ops::Range<u64> = 20..22;
@@ -49,7 +49,7 @@ fn folded(threads: usize) -> (Arc<MemoryStore>, u64) {
     let parts = batch::by_partition(items()).into_iter();
     let parts =
         parts.map(|(partition, items)| Part { fold: folder.take(partition), base: 0, items });
-    let done = batch::fold(parts.collect(), threads, &progress);
+    let done = Workers::new(threads).fold(parts.collect(), &progress);
     assert_eq!(done.len(), usize::from(PARTITIONS));
     for done in done {
         assert!(matches!(done.folded, Ok(Folded::Done(_))), "{:?}", done.folded);

@@ -1,4 +1,5 @@
-//! Random commits, reads and scans against a sorted map: splits of pages lose and double nothing.
+//! Random commits, reads and scans against a sorted map: a tree that grows and shrinks loses and
+//! doubles nothing.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -21,10 +22,65 @@ type Write = (u8, u8, u16, Option<usize>);
 #[derive(Clone, Debug)]
 struct Case {
     commits: Vec<Vec<Write>>,
+    // What is removed before each of these commits' writes.
+    emptied: Vec<(Vec<u8>, Vec<u8>)>,
     bounds: Vec<(Vec<u8>, Vec<u8>)>,
     cache_bytes: usize,
     // Which of two stores makes which commit: now and then the partition changes hands.
     hands: u16,
+}
+
+/// Keys of the large case: more leaves than one node above them can name.
+const MANY: u32 = 60_000;
+
+#[test]
+fn a_tree_of_several_levels_is_a_sorted_map() {
+    let server = Server::alone();
+    let store = RedisStore::open(&options(&server.url()), "deep", &manifest()).expect("opens");
+    let key = |number: u32| [b"shop\0O".as_slice(), &number.to_be_bytes()].concat();
+    let mut model = Model::new();
+    let mut word = 1_u64;
+    let mut random = |below: u32| {
+        word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        u32::try_from((word >> 33) % u64::from(below)).expect("below 2^32")
+    };
+    for base in 0..48_u64 {
+        let mut writes = BTreeMap::new();
+        // By turns: many grow, a range is emptied (often the first), few are put here and there.
+        let (from, count) = match base % 8 {
+            0..4 => (random(MANY), 6_000),
+            4 => (0, random(MANY / 2)),
+            5 => (random(MANY / 2), random(MANY / 2)),
+            _ => (random(200), 3),
+        };
+        for number in from..from + count {
+            let grown = || vec![number.to_le_bytes()[0]; 20 + number as usize % 90];
+            let removed = matches!(base % 8, 4 | 5);
+            writes.insert(key(number), (!removed).then(grown));
+        }
+        for (key, value) in &writes {
+            match value {
+                Some(value) => model.insert(key.clone(), value.clone()),
+                None => model.remove(key),
+            };
+        }
+        let writes = writes.into_iter().collect();
+        let commit = Commit { partition: 1, base, end: base + 1, writes };
+        assert_eq!(store.commit(commit).expect("commits"), Committed::Done);
+        let mut expected = model.iter();
+        let visit = &mut |key: &[u8], value: &[u8]| {
+            let same = expected.next().map(|(key, value)| (key.as_slice(), value.as_slice()));
+            assert_eq!(Some((key, value)), same, "after commit {base}");
+            ControlFlow::Continue(())
+        };
+        let snapshot = store.snapshot().expect("a snapshot");
+        snapshot.scan(1, b"", b"\xff", visit).expect("scans");
+        assert_eq!(expected.next(), None, "after commit {base}");
+        let some: Vec<Vec<u8>> = (0..200).map(|_| key(random(2 * MANY))).collect();
+        let wanted: Vec<&[u8]> = some.iter().map(Vec::as_slice).collect();
+        let found = snapshot.get_many(1, &wanted).expect("reads");
+        assert!(some.iter().zip(&found).all(|(key, value)| value.as_ref() == model.get(key)));
+    }
 }
 
 #[test]
@@ -50,7 +106,11 @@ fn holds(server: &Server, prefix: &str, case: &Case) -> Result<(), TestCaseError
     for (number, writes) in case.commits.iter().enumerate() {
         let store = &stores[usize::from(case.hands >> (number % 16) & 1)];
         let base = number as u64;
-        let writes: Vec<_> = writes.iter().enumerate().map(|(n, one)| bytes(one, n)).collect();
+        let (from, to) = case.emptied.get(number).cloned().unwrap_or_default();
+        let emptied = model.keys().filter(|key| from <= **key && **key < to);
+        let mut removed: BTreeMap<_, _> = emptied.map(|key| (key.clone(), None)).collect();
+        removed.extend(writes.iter().enumerate().map(|(n, one)| bytes(one, n)));
+        let writes: Vec<_> = removed.into_iter().collect();
         for (key, value) in &writes {
             match value {
                 Some(value) => model.insert(key.clone(), value.clone()),
@@ -101,12 +161,16 @@ fn case() -> impl Strategy<Value = Case> {
     let commits = prop::collection::vec(prop::collection::vec(write(), 1..400), 1..12);
     let bounds = prop::collection::vec((key(), key()), 4);
     let cache = prop::sample::select(vec![0_usize, 20_000, 1 << 20]);
-    (commits, bounds, cache, any::<u16>()).prop_map(|(commits, bounds, cache_bytes, hands)| Case {
-        commits,
-        bounds,
-        cache_bytes,
-        hands,
-    })
+    let emptied = prop::collection::vec((key(), key()), 0..12);
+    (commits, emptied, bounds, cache, any::<u16>()).prop_map(
+        |(commits, emptied, bounds, cache_bytes, hands)| Case {
+            commits,
+            emptied,
+            bounds,
+            cache_bytes,
+            hands,
+        },
+    )
 }
 
 fn write() -> impl Strategy<Value = Write> {

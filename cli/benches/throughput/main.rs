@@ -48,6 +48,9 @@ struct Arguments {
     /// Orders in the history that is folded from Kafka into Redis.
     #[arg(long, env = "TALLYHOOK_BENCH_SHARED_ORDERS")]
     shared_orders: Option<u64>,
+    /// How often that is done.
+    #[arg(long, env = "TALLYHOOK_BENCH_SHARED_ROUNDS")]
+    shared_rounds: Option<usize>,
     /// Only parts whose name starts so: disk, doors, fold, questions, shared-doors,
     /// shared-fold.
     #[arg(long)]
@@ -183,6 +186,7 @@ impl Scale {
         scale.fold_orders = arguments.fold_orders.unwrap_or(scale.fold_orders);
         scale.orders = arguments.orders.unwrap_or(scale.orders);
         scale.shared_orders = arguments.shared_orders.unwrap_or(scale.shared_orders);
+        scale.shared_rounds = arguments.shared_rounds.unwrap_or(scale.shared_rounds);
         scale
     }
 }

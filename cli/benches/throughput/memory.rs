@@ -1,10 +1,15 @@
 //! What a state in Redis takes, by the kind of its keys.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
+use aggregator::fold::keys;
+use aggregator::redis::{RedisOptions, RedisStore};
 use anyhow::Context as _;
+use common::store::Store as _;
 
 use super::services::Redis;
+use super::state::{PARTITIONS, manifest};
 use super::table::{Table, count};
 
 /// Keys asked for at once.
@@ -18,8 +23,13 @@ struct Kind {
     largest: u64,
 }
 
-/// Adds the memory in use, by kind, and the largest key.
-pub fn report(redis: &Redis, orders: u64, events: u64, table: &mut Table) -> anyhow::Result<()> {
+/// Adds the memory in use, by kind, the largest key, and what the documents of each kind take.
+pub fn report(
+    redis: &Redis,
+    prefix: &str,
+    (orders, events): (u64, u64),
+    table: &mut Table,
+) -> anyhow::Result<()> {
     let info = redis.command(&["INFO", "memory"])?;
     let used = info.lines().find_map(|line| line.trim().strip_prefix("used_memory:"));
     let used: u64 = used.context("Redis does not say what it uses")?.parse()?;
@@ -34,12 +44,33 @@ pub fn report(redis: &Redis, orders: u64, events: u64, table: &mut Table) -> any
     }
     let largest = kinds.values().map(|kind| kind.largest).max().unwrap_or_default();
     table.number("largest key", count(largest) / 1024.0, 1, "KiB");
+    for (kind, bytes) in documents(redis, prefix)? {
+        let row = format!("documents of kind {kind}, uncompressed: an order");
+        table.number(&row, count(bytes) / count(orders), 1, "bytes");
+    }
     Ok(())
 }
 
+/// What the documents of each kind take in nodes before they are compressed, keys included.
+fn documents(redis: &Redis, prefix: &str) -> anyhow::Result<BTreeMap<char, u64>> {
+    let store = RedisStore::open(&RedisOptions::new(&redis.url), prefix, &manifest())?;
+    let snapshot = store.snapshot()?;
+    let mut kinds: BTreeMap<char, u64> = BTreeMap::new();
+    for partition in 0..PARTITIONS {
+        let visit = &mut |key: &[u8], value: &[u8]| {
+            if let Some((_, kind, rest)) = keys::split(key) {
+                *kinds.entry(char::from(kind)).or_default() += (rest.len() + value.len()) as u64;
+            }
+            ControlFlow::Continue(())
+        };
+        snapshot.scan(partition, b"", &[u8::MAX], visit)?;
+    }
+    Ok(kinds)
+}
+
 /// The keys by what they hold: kinds of documents, and what is no page.
-fn kinds(redis: &Redis) -> anyhow::Result<BTreeMap<String, Kind>> {
-    let mut kinds: BTreeMap<String, Kind> = BTreeMap::new();
+fn kinds(redis: &Redis) -> anyhow::Result<BTreeMap<&'static str, Kind>> {
+    let mut kinds: BTreeMap<&'static str, Kind> = BTreeMap::new();
     let mut connection = redis.connect()?;
     let mut cursor = 0_u64;
     loop {
@@ -65,22 +96,12 @@ fn kinds(redis: &Redis) -> anyhow::Result<BTreeMap<String, Kind>> {
     }
 }
 
-/// A page's kind stands after its shop's zero byte; what is no page has a letter of its own.
-fn kind_of(name: &[u8]) -> String {
-    let zero = name.iter().position(|byte| *byte == 0);
-    let kind = zero.and_then(|zero| name.get(zero + 1)).copied();
-    let kind = kind.map(char::from);
-    match kind {
-        Some('O') => "orders".to_owned(),
-        Some('C') => "customers".to_owned(),
-        Some('K') => "checkouts".to_owned(),
-        Some('R') => "returns".to_owned(),
-        Some('H') => "hours".to_owned(),
-        Some('D') => "days".to_owned(),
-        Some('S') => "shops".to_owned(),
-        Some('L') => "chunks".to_owned(),
-        Some('T' | 'X') => "indices".to_owned(),
-        Some(other) => format!("kind {other}"),
-        None => "positions and directories".to_owned(),
+/// What stands after the partition in a name says what the key is.
+fn kind_of(name: &[u8]) -> &'static str {
+    let after = name.iter().position(|byte| *byte == b'}');
+    match after.and_then(|after| name.get(after + 1..after + 3)) {
+        Some(b":n") => "nodes",
+        Some(b":b") => "large documents",
+        Some(_) | None => "positions and manifest",
     }
 }

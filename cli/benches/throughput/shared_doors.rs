@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use actix_web::web::{self, Bytes, PayloadConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use common::log::NoMetrics;
 use common::partition::partition_of;
 use common::shop::ShopDomain;
 use common::topic;
 use ingest::kafka::{KafkaLog, ProducerSettings};
+use ingest::spool::{Begin, LogSeries, Spool, SpoolOptions, SpooledLog};
 use ingest::verify::Verifier;
+use prometheus::Registry;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
 use super::Scale;
@@ -28,15 +29,18 @@ use super::table::{Table, median, ms};
 const CONNECTIONS: [usize; 2] = [64, 256];
 /// A broker that was just started is several times slower.
 const WARM_UP_RECORDS: usize = 200_000;
-/// The lingers of the bare handler that are tried: the best one counts.
+/// The lingers that are tried, of the bare handler and of the receiver.
 const LINGERS_MS: [f64; 2] = [0.0, 1.0];
+/// The spool before Kafka, and its segments.
+const SPOOL_BYTES: u64 = 1 << 30;
+const SEGMENT_BYTES: u64 = 64 << 20;
 const BODY_LIMIT_BYTES: usize = 8 << 20;
 
 /// The doors that are loaded in turns.
 struct Doors {
     bare: Door,
     producing: Vec<Door>,
-    durable: Door,
+    durable: Vec<Door>,
 }
 
 /// Rounds of each door.
@@ -44,7 +48,7 @@ struct Doors {
 struct Rounds {
     bare: Vec<Round>,
     producing: Vec<Vec<Round>>,
-    durable: Vec<Round>,
+    durable: Vec<Vec<Round>>,
     open: Vec<f64>,
 }
 
@@ -54,8 +58,13 @@ pub fn measure(directory: &Path, scale: Scale, table: &mut Table) -> anyhow::Res
     std::fs::create_dir_all(&home)?;
     let broker = Broker::start(&home)?;
     let open = producer(&broker.address, 0.0)?;
-    let log =
-        KafkaLog::open(ProducerSettings::new(&broker.config()?, PARTITIONS), Arc::new(NoMetrics))?;
+    let logs = LINGERS_MS.map(|linger_ms| spooled(&broker, linger_ms, &home));
+    let logs = logs.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+    let durable = logs.iter().map(|(kafka, log)| {
+        let letters = home.join(format!("letters-{}", kafka.linger_ms));
+        std::fs::create_dir_all(&letters)?;
+        Door::open(receiver(Arc::new(log.clone()), &letters)?)
+    });
     let producing = LINGERS_MS.map(|linger_ms| producing(producer(&broker.address, linger_ms)?));
     let doors = Doors {
         bare: Door::open(bare()?)?,
@@ -63,7 +72,7 @@ pub fn measure(directory: &Path, scale: Scale, table: &mut Table) -> anyhow::Res
             .into_iter()
             .map(|configure| Door::open(configure?))
             .collect::<anyhow::Result<_>>()?,
-        durable: Door::open(receiver(Arc::new(log.clone()), &home)?)?,
+        durable: durable.collect::<anyhow::Result<_>>()?,
     };
     let warm = bodies::pool(Size::Small, scale.bodies)?;
     produce(&open, records(&warm).cycle().take(WARM_UP_RECORDS))?;
@@ -80,8 +89,11 @@ pub fn measure(directory: &Path, scale: Scale, table: &mut Table) -> anyhow::Res
             report(&doors.rounds(&pool, connections, &open, scale)?, table);
         }
     }
-    log.close();
-    doors.durable.close()?;
+    for (kafka, log) in logs {
+        log.close();
+        kafka.log.close();
+    }
+    doors.durable.into_iter().try_for_each(Door::close)?;
     doors.producing.into_iter().try_for_each(Door::close)?;
     doors.bare.close()
 }
@@ -97,19 +109,22 @@ impl Doors {
         let warm_up = Duration::from_millis(scale.warm_up_ms);
         let length = Duration::from_millis(scale.round_ms);
         let load = |door: &Door| round(door.address, pool, connections, warm_up, length);
-        let mut rounds =
-            Rounds { producing: vec![Vec::new(); self.producing.len()], ..Rounds::default() };
+        let mut rounds = Rounds {
+            producing: vec![Vec::new(); self.producing.len()],
+            durable: vec![Vec::new(); self.durable.len()],
+            ..Rounds::default()
+        };
         for number in 0..scale.rounds {
             rounds.bare.push(load(&self.bare)?);
             // Whoever comes later finds the broker busier with what came before: the order changes.
-            if number % 2 == 0 {
-                rounds.durable.push(load(&self.durable)?);
-            }
-            for (door, all) in self.producing.iter().zip(&mut rounds.producing) {
-                all.push(load(door)?);
-            }
+            let mut doors: Vec<(&Door, &mut Vec<Round>)> =
+                self.producing.iter().zip(&mut rounds.producing).collect();
+            doors.extend(self.durable.iter().zip(&mut rounds.durable));
             if number % 2 == 1 {
-                rounds.durable.push(load(&self.durable)?);
+                doors.reverse();
+            }
+            for (door, all) in doors {
+                all.push(load(door)?);
             }
             let some = records(pool).cycle().take(scale.bodies * 4);
             rounds.open.push(produce(open, some)?);
@@ -130,14 +145,40 @@ fn report(rounds: &Rounds, table: &mut Table) {
     for (linger_ms, producing) in LINGERS_MS.iter().zip(&rounds.producing) {
         rows(&format!("bare, verifies and produces, linger {linger_ms}"), producing);
     }
-    rows("durable acknowledgement", &rounds.durable);
-    for (linger_ms, producing) in LINGERS_MS.iter().zip(&rounds.producing) {
-        let pairs = producing.iter().zip(&rounds.durable);
+    for (linger_ms, durable) in LINGERS_MS.iter().zip(&rounds.durable) {
+        rows(&format!("durable acknowledgement, linger {linger_ms}"), durable);
+    }
+    let lingers = LINGERS_MS.iter().zip(rounds.producing.iter().zip(&rounds.durable));
+    for (linger_ms, (producing, durable)) in lingers {
+        let pairs = producing.iter().zip(durable);
         let ratios = pairs.map(|(bare, durable)| durable.per_second / bare.per_second.max(1.0));
-        let name = format!("ratio of durable to bare with linger {linger_ms}");
+        let name = format!("ratio of durable to bare, linger {linger_ms}");
         table.number(&name, median(ratios.collect()), 2, "");
     }
     table.number("bare producer, many on their way", median(rounds.open.clone()), 0, "records/s");
+}
+
+/// A producer and how long it waits for company.
+struct Lingering {
+    linger_ms: f64,
+    log: KafkaLog,
+}
+
+/// What the program's receiver appends to: Kafka, with a spool before it.
+fn spooled(
+    broker: &Broker,
+    linger_ms: f64,
+    home: &Path,
+) -> anyhow::Result<(Lingering, SpooledLog)> {
+    let series = LogSeries::register(&Registry::new())?;
+    let mut settings = ProducerSettings::new(&broker.config()?, PARTITIONS);
+    settings.linger = Duration::from_secs_f64(linger_ms / 1_000.0);
+    let log = KafkaLog::open(settings, series.of("kafka"))?;
+    let options = SpoolOptions::new(SPOOL_BYTES, SEGMENT_BYTES, series.of("spool"));
+    let spool = Spool::open(&home.join(format!("spool-{linger_ms}")), options)?;
+    let kafka = Arc::new(log.clone());
+    let spooled = SpooledLog::start(kafka, PARTITIONS, Arc::new(spool), Begin::Open)?;
+    Ok((Lingering { linger_ms, log }, spooled))
 }
 
 /// The bodies with the partitions of their shops.

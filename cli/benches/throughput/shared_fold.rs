@@ -79,7 +79,7 @@ pub fn report(directory: &Path, scale: Scale, table: &mut Table) -> anyhow::Resu
                 broker: broker.address.clone(),
                 redis: redis.url.clone(),
                 redis_process: redis.process(),
-                prefix: format!("bench-{round}"),
+                prefix: prefix(round),
                 by,
             };
             std::fs::write(home.join(TASK), serde_json::to_vec(&task)?)?;
@@ -89,7 +89,13 @@ pub fn report(directory: &Path, scale: Scale, table: &mut Table) -> anyhow::Resu
     table.number("bare consumer of the topic", median(bare), 0, "events/s");
     rows("one fold", &folds, table);
     rows("rebuild", &rebuilds, table);
-    super::memory::report(&redis, orders, events, table)
+    let last = prefix(scale.shared_rounds.saturating_sub(1));
+    super::memory::report(&redis, &last, (orders, events), table)
+}
+
+/// Where a round's state stands.
+fn prefix(round: usize) -> String {
+    format!("bench-{round}")
 }
 
 fn rows(name: &str, all: &[Figures], table: &mut Table) {

@@ -195,6 +195,11 @@ pub trait Store: Send + Sync + 'static {
     fn views_stand_still(&self) -> bool {
         true
     }
+
+    /// Whether it is reached over a network: whoever waits for its answer leaves a core to others.
+    fn is_remote(&self) -> bool {
+        false
+    }
 }
 
 /// A view of the state that stands still, or says that it could not.
