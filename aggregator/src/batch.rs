@@ -15,7 +15,7 @@ use crate::fold::{Folded, PartitionFold};
 use crate::progress::Progress;
 
 /// Smaller batches are folded where they are: another thread would cost more than it brings.
-const WORTH_A_THREAD: usize = 1_024;
+const WORTH_A_THREAD: usize = 512;
 
 /// One partition's part of a batch.
 pub struct Part<S> {
@@ -69,28 +69,39 @@ pub fn by_partition(items: Vec<Item>) -> BTreeMap<u16, Vec<Item>> {
 
 /// The threads that fold the parts of batches. They stay: a thread made for each batch would begin
 /// with an empty share of the allocator's memory, and give back what it had at its end.
-pub struct Workers(Option<ThreadPool>);
+pub struct Workers {
+    pool: Option<ThreadPool>,
+    /// Batches of fewer records are folded by the caller.
+    least_records: usize,
+}
 
 impl Workers {
     /// So many threads; none beside the caller's where that is one, or where none is to be had.
     #[must_use]
     pub fn new(threads: usize) -> Self {
+        let least_records = WORTH_A_THREAD;
         if threads < 2 {
-            return Self(None);
+            return Self { pool: None, least_records };
         }
         let pool = ThreadPoolBuilder::new().num_threads(threads);
         let pool = pool.thread_name(|number| format!("fold-{number}")).build();
         if let Err(error) = &pool {
             tracing::warn!(%error, "no threads for the fold's partitions; it goes on with its own");
         }
-        Self(pool.ok())
+        Self { pool: pool.ok(), least_records }
+    }
+
+    /// The same, at work for small batches too: for a store whose commits are waited for over a network.
+    #[must_use]
+    pub fn that_wait(threads: usize) -> Self {
+        Self { least_records: 0, ..Self::new(threads) }
     }
 
     /// Folds parts beside each other; they come back in their order.
     pub fn fold<S: Store>(&self, parts: Vec<Part<S>>, progress: &Progress) -> Vec<Done<S>> {
         let records: usize = parts.iter().map(|part| part.items.len()).sum();
-        match &self.0 {
-            Some(pool) if parts.len() > 1 && records >= WORTH_A_THREAD => pool.install(|| {
+        match &self.pool {
+            Some(pool) if parts.len() > 1 && records >= self.least_records => pool.install(|| {
                 let parts = parts.into_par_iter().with_max_len(1);
                 parts.map(|part| part.fold(progress)).collect()
             }),

@@ -71,7 +71,7 @@ impl Cache {
         }
     }
 
-    /// Moves the partition from `base` to `next` with what the commit read and wrote.
+    /// Moves the partition from `base` to `next` with what the commit wrote.
     pub fn advance(
         &self,
         partition: u16,

@@ -33,10 +33,17 @@ pub fn cut(common: &[u8], entries: &[Entry<'_>], last_new: Option<usize>) -> Vec
     ends
 }
 
-/// Pieces of about the same size; the last is left open.
+/// As few pieces as are meant, of about the same size; the last is left open.
 fn even(entries: &[Entry<'_>], total: usize, offset: usize, ends: &mut Vec<usize>) {
     let pieces = total.div_ceil(MEANT_BYTES).max(1);
-    fill(entries, total.div_ceil(pieces), offset, ends);
+    let (mut before, mut begun) = (0, 1);
+    for (number, entry) in entries.iter().enumerate() {
+        if begun < pieces && number > 0 && before * pieces >= begun * total {
+            ends.push(offset + number);
+            begun += 1;
+        }
+        before += node::size(entry);
+    }
 }
 
 /// Pieces of at most `most` bytes, but of one entry at least; returns the bytes of the last, which is
@@ -98,8 +105,10 @@ mod tests {
 
     #[test]
     fn others_are_cut_evenly() {
-        let keys = keys(b'C', 40);
-        assert_eq!(cut(b"shop", &entries(&keys), Some(20)), [20, 40]);
-        assert_eq!(cut(b"shop", &entries(&keys), None), [20, 40]);
+        for (count, ends) in [(39, [20, 39]), (40, [20, 40]), (41, [21, 41])] {
+            let keys = keys(b'C', count);
+            assert_eq!(cut(b"shop", &entries(&keys), Some(20)), ends);
+            assert_eq!(cut(b"shop", &entries(&keys), None), ends);
+        }
     }
 }

@@ -6,6 +6,8 @@ use super::node::Damaged;
 
 const PLAIN: u8 = 0;
 const LZ4: u8 = 1;
+/// More than any string of a partition holds.
+const MOST_BYTES: usize = 1 << 20;
 /// Less is not worth the time.
 const COMPRESS_FROM_BYTES: usize = 256;
 
@@ -37,7 +39,6 @@ impl Packer {
     /// `None` where it does not pay.
     fn compress(&mut self, content: &[u8]) -> Option<()> {
         self.form.push(LZ4);
-        // In front of what is packed, as `lz4_flex::decompress_size_prepended` reads it.
         self.form.extend_from_slice(&u32::try_from(content.len()).ok()?.to_le_bytes());
         let head = self.form.len();
         self.form.resize(head + get_maximum_output_size(content.len()), 0);
@@ -53,7 +54,14 @@ impl Packer {
 pub fn decode(stored: &[u8]) -> Result<Vec<u8>, Damaged> {
     match stored.split_first() {
         Some((&PLAIN, content)) => Ok(content.to_vec()),
-        Some((&LZ4, packed)) => lz4_flex::decompress_size_prepended(packed).map_err(|_| Damaged),
+        Some((&LZ4, packed)) => {
+            let (length, packed) = packed.split_first_chunk().ok_or(Damaged)?;
+            let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| Damaged)?;
+            if length > MOST_BYTES {
+                return Err(Damaged);
+            }
+            lz4_flex::decompress(packed, length).map_err(|_| Damaged)
+        }
         Some(_) | None => Err(Damaged),
     }
 }
@@ -75,5 +83,6 @@ mod tests {
         assert!(decode(&[]).is_err());
         assert!(decode(&[9, 1]).is_err());
         assert!(decode(&[LZ4, 1, 0, 0]).is_err());
+        assert!(decode(&[LZ4, 255, 255, 255, 255, 0]).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! The store port on Redis or Redis Cluster (docs/adr/0008).
+//! The store port on Redis or Redis Cluster (docs/adr/0008, 0016).
 //!
 //! A partition's documents stand in a tree of nodes of some KiB, since a key of Redis costs a hundred
 //! bytes beside its value. Its keys share a hash tag, and one script a commit compares the position
@@ -48,6 +48,9 @@ use registry::Register;
 
 /// How often a commit is computed anew because the tree was cut otherwise meanwhile.
 const ATTEMPTS: u32 = 3;
+
+/// The longest key: a node above the leaves holds several.
+const KEY_BYTES: usize = 1024;
 
 /// A store in Redis, shared by any number of processes.
 pub struct RedisStore {
@@ -220,6 +223,10 @@ impl Store for RedisStore {
     fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
         let writes = commit.writes.iter().map(|(key, value)| (key.as_slice(), value.as_deref()));
         let writes: Writes<'_> = writes.collect();
+        if let Some(longest) = writes.keys().map(|key| key.len()).max().filter(|n| *n > KEY_BYTES) {
+            let message = format!("a key of {longest} bytes; {KEY_BYTES} are the most");
+            return Err(StoreError::Engine { place: self.links.place().to_owned(), message });
+        }
         let shared = self.shared();
         for _ in 0..ATTEMPTS {
             if let Some(committed) = self.attempt(&shared, &commit, &writes)? {

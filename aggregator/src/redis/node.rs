@@ -14,6 +14,9 @@ use thiserror::Error;
 
 /// The root's number.
 pub const ROOT: u64 = 0;
+/// More levels than any tree has, and more parts than any value has.
+const MOST_LEVELS: u8 = 32;
+const MOST_PARTS: u64 = 1 << 16;
 
 /// A stored string that no version of this program wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -60,15 +63,26 @@ pub struct Below<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// Reads a node; nothing is a tree without entries.
-    pub fn read(content: &'a [u8]) -> Result<Self, Damaged> {
-        let Some((level, mut left)) = content.split_first() else {
-            return Ok(Self { level: 0, next: ROOT + 1, common: &[], entries: &[] });
+    /// A node of no entries yet, whose keys will begin with `common`.
+    pub const fn empty(level: u8, next: u64, common: &'a [u8]) -> Self {
+        Self { level, next, common, entries: &[] }
+    }
+
+    /// Reads the node that stands at `level`; the root, which is read without one, may be missing.
+    pub fn read(content: Option<&'a [u8]>, level: Option<u8>) -> Result<Self, Damaged> {
+        let Some(content) = content else {
+            return if level.is_none() { Ok(Self::empty(0, ROOT + 1, &[])) } else { Err(Damaged) };
         };
+        let (found, mut left) = content.split_first().ok_or(Damaged)?;
         let next = take_number(&mut left)?;
         let length = take_number(&mut left)?;
         let common = take(&mut left, length)?;
-        Ok(Self { level: *level, next, common, entries: left })
+        let node = Self { level: *found, next, common, entries: left };
+        let leads_nowhere = node.level > 0 && node.is_empty();
+        if node.level > MOST_LEVELS || leads_nowhere || level.is_some_and(|one| one != node.level) {
+            return Err(Damaged);
+        }
+        Ok(node)
     }
 
     /// The entries in order.
@@ -89,11 +103,6 @@ impl<'a> Node<'a> {
     /// Whether there is no entry.
     pub const fn is_empty(&self) -> bool {
         self.entries.is_empty()
-    }
-
-    /// The same entries after `common`; meant for a node without any.
-    pub const fn renamed(self, common: &'a [u8]) -> Self {
-        Self { common, ..self }
     }
 
     /// The value of a key.
@@ -193,8 +202,12 @@ pub fn merge<'a>(
             merged.push((rest, held));
         }
     };
+    let mut before: Option<&[u8]> = None;
     for entry in node.entries() {
         let (rest, held) = entry?;
+        if before.replace(rest).is_some_and(|before| before >= rest) {
+            return Err(Damaged);
+        }
         while let Some(change) = changes.next_if(|change| change.0 < rest) {
             add(&mut merged, change);
         }
@@ -299,7 +312,8 @@ fn read<'a>(left: &mut &'a [u8]) -> Result<Entry<'a>, Damaged> {
     let rest = take(left, length)?;
     let number = take_number(left)?;
     if number & 1 == 1 {
-        return Ok((rest, Held::Apart(number >> 1)));
+        let parts = Some(number >> 1).filter(|parts| *parts <= MOST_PARTS).ok_or(Damaged)?;
+        return Ok((rest, Held::Apart(parts)));
     }
     Ok((rest, Held::Here(take(left, number >> 1)?)))
 }
@@ -322,7 +336,7 @@ mod tests {
     #[test]
     fn merges_in_order_and_finds() {
         let content = leaf(&[(b"kb", Held::Here(b"2")), (b"kd", Held::Apart(3))]);
-        let node = Node::read(&content).expect("sound");
+        let node = Node::read(Some(&content), None).expect("sound");
         assert_eq!(node.common, b"k");
         let changes = [
             (&b"a"[..], Some(Held::Here(&b"1"[..]))),
@@ -335,26 +349,45 @@ mod tests {
         assert_eq!(merged.iter().map(|entry| entry.0).collect::<Vec<_>>(), [b"a", b"c", b"d"]);
         assert_eq!(last_new, Some(1));
         let content = write(0, 7, node.common, &merged);
-        let node = Node::read(&content).expect("sound");
+        let node = Node::read(Some(&content), None).expect("sound");
         assert_eq!((node.level, node.next, node.common), (0, 7, &b"k"[..]));
         assert_eq!(node.find(b"ka"), Ok(Some(Held::Here(b"1"))));
         assert_eq!(node.find(b"kb"), Ok(None));
         assert_eq!(node.find(b"kd"), Ok(Some(Held::Apart(4))));
         assert_eq!(node.find(b"x"), Ok(None));
-        let cut = Node::read(&content[..content.len() - 1]).expect("begins well");
+        let cut = Node::read(Some(&content[..content.len() - 1]), None).expect("begins well");
         assert_eq!(cut.find(b"kz"), Err(Damaged));
+    }
+
+    #[test]
+    fn damage_is_noticed() {
+        let sound = leaf(&[(b"a", Held::Here(b"1")), (b"b", Held::Here(b"2"))]);
+        assert!(Node::read(Some(&sound), Some(0)).is_ok());
+        assert_eq!(Node::read(Some(&sound), Some(1)).err(), Some(Damaged), "another level");
+        assert_eq!(Node::read(None, Some(0)).err(), Some(Damaged), "missing");
+        assert_eq!(Node::read(Some(&write(1, 1, b"", &[])), None).err(), Some(Damaged));
+        assert_eq!(Node::read(Some(&write(99, 1, b"", &[])), None).err(), Some(Damaged));
+        let unsorted = leaf(&[(b"aab", Held::Here(b"1")), (b"z", Held::Here(b"2"))]);
+        let unsorted = [unsorted, leaf(&[(b"aac", Held::Here(b"3"))]).split_off(3)].concat();
+        let node = Node::read(Some(&unsorted), None).expect("begins well");
+        assert_eq!(merge(&node, &[(b"aad", Some(Held::Here(b"4")))]).err(), Some(Damaged));
+        let parts = leaf(&[(b"k", Held::Apart(1 << 60))]);
+        let node = Node::read(Some(&parts), None).expect("begins well");
+        assert_eq!(node.find(b"k"), Err(Damaged));
     }
 
     #[test]
     fn a_node_takes_keys_that_begin_otherwise() {
         let content = leaf(&[(b"shop1", Held::Here(b"1")), (b"shop2", Held::Here(b"2"))]);
-        let wider = Node::read(&content).expect("sound").widened(2).expect("sound");
-        let node = Node::read(&wider).expect("sound");
+        let node = Node::read(Some(&content), None).expect("sound");
+        let wider = node.widened(2).expect("sound");
+        let node = Node::read(Some(&wider), None).expect("sound");
         assert_eq!(node.common, b"sh");
         assert_eq!(node.find(b"shop2"), Ok(Some(Held::Here(b"2"))));
         let one = leaf(&[(b"only", Held::Here(b"1"))]);
-        assert_eq!(Node::read(&one).expect("sound").find(b"only"), Ok(Some(Held::Here(b"1"))));
-        assert!(Node::read(&[]).expect("a tree without entries").is_empty());
+        let node = Node::read(Some(&one), None).expect("sound");
+        assert_eq!(node.find(b"only"), Ok(Some(Held::Here(b"1"))));
+        assert!(Node::read(None, None).expect("a tree without entries").is_empty());
     }
 
     #[test]
@@ -364,7 +397,7 @@ mod tests {
         let entries: Vec<Entry<'_>> =
             bounds.iter().zip(&ids).map(|(bound, id)| (*bound, Held::Here(id))).collect();
         let content = write(1, 4, b"", &entries);
-        let node = Node::read(&content).expect("sound");
+        let node = Node::read(Some(&content), None).expect("sound");
         let keys: [&[u8]; 5] = [b"a", b"ke", b"kf", b"kg", b"z"];
         let below = node.route(&keys).expect("sound");
         let found: Vec<_> = below.iter().map(|below| (below.id, below.keys.clone())).collect();

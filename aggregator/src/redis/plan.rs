@@ -35,8 +35,10 @@ pub fn plan(reader: &Reader<'_>, at: &At, writes: &Writes<'_>) -> Result<Content
 }
 
 /// A node on the way to the keys of a commit.
-struct Visit {
+struct Step {
     id: u64,
+    /// Its level; that of the root is found out.
+    level: Option<u8>,
     content: Content,
     /// The commit's keys that belong there.
     keys: Range<usize>,
@@ -46,48 +48,50 @@ struct Visit {
     is_first: bool,
 }
 
-impl Visit {
+impl Step {
     fn node(&self) -> Result<Node<'_>, Damaged> {
-        Node::read(self.content.as_deref().unwrap_or_default())
+        Node::read(self.content.as_deref(), self.level)
     }
 }
 
 /// The nodes on the way to sorted `keys`, level by level, the root first.
-fn descend(reader: &Reader<'_>, at: &At, keys: &[&[u8]]) -> Result<Vec<Vec<Visit>>, ReadFailure> {
+fn descend(reader: &Reader<'_>, at: &At, keys: &[&[u8]]) -> Result<Vec<Vec<Step>>, ReadFailure> {
     let bound = Vec::new();
+    let (keys_of_all, is_first) = (0..keys.len(), true);
     let root =
-        Visit { id: ROOT, content: None, keys: 0..keys.len(), above: 0, bound, is_first: true };
-    let (mut levels, mut visits) = (Vec::new(), vec![root]);
+        Step { id: ROOT, level: None, content: None, keys: keys_of_all, above: 0, bound, is_first };
+    let (mut levels, mut steps) = (Vec::new(), vec![root]);
     loop {
-        let names: Vec<Vec<u8>> = visits.iter().map(|visit| reader.names.node(visit.id)).collect();
+        let names: Vec<Vec<u8>> = steps.iter().map(|step| reader.names.node(step.id)).collect();
         let contents = reader.fetch(at, &names, Keep::Yes)?;
-        for (visit, content) in visits.iter_mut().zip(contents) {
-            visit.content = content;
+        for (step, content) in steps.iter_mut().zip(contents) {
+            step.content = content;
         }
-        let below = below(&visits, keys).map_err(|bad| reader.damaged(bad))?;
-        levels.push(visits);
+        let below = below(&steps, keys).map_err(|bad| reader.damaged(bad))?;
+        levels.push(steps);
         if below.is_empty() {
             return Ok(levels);
         }
-        visits = below;
+        steps = below;
     }
 }
 
 /// The nodes below a level's that the keys belong to; none below the leaves.
-fn below(visits: &[Visit], keys: &[&[u8]]) -> Result<Vec<Visit>, Damaged> {
+fn below(steps: &[Step], keys: &[&[u8]]) -> Result<Vec<Step>, Damaged> {
     let mut all = Vec::new();
-    for (above, visit) in visits.iter().enumerate() {
-        let node = visit.node()?;
+    for (above, step) in steps.iter().enumerate() {
+        let node = step.node()?;
         if node.level == 0 {
             continue;
         }
-        let own = keys.get(visit.keys.clone()).unwrap_or_default();
+        let own = keys.get(step.keys.clone()).unwrap_or_default();
         for below in node.route(own)? {
-            let first = visit.keys.start;
+            let first = step.keys.start;
             let keys = first + below.keys.start..first + below.keys.end;
             let (id, is_first) = (below.id, below.is_first);
             let bound = [node.common, below.rest].concat();
-            all.push(Visit { id, content: None, keys, above, bound, is_first });
+            let level = node.level.checked_sub(1);
+            all.push(Step { id, level, content: None, keys, above, bound, is_first });
         }
     }
     Ok(all)
@@ -108,18 +112,18 @@ enum Outcome {
 
 impl Outcome {
     /// Tells the node above.
-    fn tell(self, visit: &Visit, told: &mut Told) {
+    fn tell(self, step: &Step, told: &mut Told) {
         match self {
             Self::Stays => {}
             Self::Emptied => {
-                told.insert(visit.bound.clone(), None);
+                told.insert(step.bound.clone(), None);
             }
             Self::Cut { first, off } => {
                 // The first below a node holds smaller keys than its bound where others were before it.
-                let lower = off.first().is_some_and(|(bound, _)| *bound <= visit.bound);
-                if visit.is_first && lower {
-                    told.insert(visit.bound.clone(), None);
-                    told.insert(first, Some(node::number(visit.id)));
+                let lower = off.first().is_some_and(|(bound, _)| *bound <= step.bound);
+                if step.is_first && lower {
+                    told.insert(step.bound.clone(), None);
+                    told.insert(first, Some(node::number(step.id)));
                 }
                 told.extend(off.into_iter().map(|(bound, id)| (bound, Some(node::number(id)))));
             }
@@ -136,31 +140,31 @@ struct Plan<'a> {
 
 impl Plan<'_> {
     /// Changes the leaves, then what is above them, up to the root.
-    fn climb(&mut self, levels: &[Vec<Visit>], writes: &Writes<'_>) -> Result<(), Damaged> {
+    fn climb(&mut self, levels: &[Vec<Step>], writes: &Writes<'_>) -> Result<(), Damaged> {
         let Some(root) = levels.first().and_then(|level| level.first()) else { return Ok(()) };
         let stored = root.node()?;
         self.next = stored.next;
         let writes: Vec<(&[u8], Option<&[u8]>)> =
             writes.iter().map(|(key, value)| (*key, *value)).collect();
         let mut told: Vec<Told> = Vec::new();
-        for (depth, visits) in levels.iter().enumerate().rev() {
+        for (depth, steps) in levels.iter().enumerate().rev() {
             let above = depth.checked_sub(1).and_then(|above| levels.get(above));
             let mut tell: Vec<Told> = vec![Told::new(); above.map_or(0, Vec::len)];
-            for (place, visit) in visits.iter().enumerate() {
-                let node = visit.node()?;
+            for (place, step) in steps.iter().enumerate() {
+                let node = step.node()?;
                 let outcome = if node.level == 0 {
-                    let own = writes.get(visit.keys.clone()).unwrap_or_default();
+                    let own = writes.get(step.keys.clone()).unwrap_or_default();
                     let changes = self.values(&node, own)?;
-                    self.change(visit.id, &node, &changes)?
+                    self.change(step.id, &node, &changes)?
                 } else {
                     let told = told.get(place).into_iter().flatten();
                     let changes: Vec<Change<'_>> = told
                         .map(|(bound, id)| (bound.as_slice(), id.as_deref().map(Held::Here)))
                         .collect();
-                    self.change(visit.id, &node, &changes)?
+                    self.change(step.id, &node, &changes)?
                 };
-                if let Some(told) = tell.get_mut(visit.above) {
-                    outcome.tell(visit, told);
+                if let Some(told) = tell.get_mut(step.above) {
+                    outcome.tell(step, told);
                 }
             }
             told = tell;
@@ -223,10 +227,10 @@ impl Plan<'_> {
         }
         let widened;
         let node = if node.is_empty() {
-            node.renamed(&first.0[..shared])
+            Node::empty(node.level, node.next, &first.0[..shared])
         } else if shared < node.common.len() {
             widened = node.widened(shared)?;
-            Node::read(&widened)?
+            Node::read(Some(&widened), None)?
         } else {
             *node
         };

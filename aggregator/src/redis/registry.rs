@@ -84,7 +84,7 @@ impl Register<'_> {
         match stored.difference(manifest) {
             None if generation.is_of(manifest) => Ok(()),
             None => Err(self.failed(&format!(
-                "generation {generation} is laid out in another way than this version does; build \
+                "generation {generation} is laid out in another way than this version lays it out; build \
                  the state anew with `tallyhook rebuild`"
             ))),
             Some((key, stored, wanted)) => {

@@ -12,7 +12,7 @@ use super::at::At;
 use super::cache::Content;
 use super::node::{Damaged, Held, Node, ROOT};
 use super::reader::{Keep, ReadFailure, Reader};
-use super::scan;
+use super::scan::Scan;
 
 /// A view: each partition as it stood when it was first asked for.
 pub struct RedisSnapshot {
@@ -74,13 +74,14 @@ impl RedisSnapshot {
     ) -> Result<Vec<Option<Found>>, StoreError> {
         let damaged = |bad| reader.damaged(bad);
         let mut found = vec![None; keys.len()];
-        let mut visits = vec![(ROOT, 0..keys.len())];
+        let (mut visits, mut level) = (vec![(ROOT, 0..keys.len())], None);
         while !visits.is_empty() {
             let ids: Vec<u64> = visits.iter().map(|(id, _)| *id).collect();
             let contents = self.nodes(reader, at, &ids)?;
-            let mut below = Vec::new();
+            let (mut below, mut lower) = (Vec::new(), None);
             for ((_, range), content) in visits.into_iter().zip(contents) {
-                let node = Node::read(content.as_deref().unwrap_or_default()).map_err(damaged)?;
+                let node = Node::read(content.as_deref(), level).map_err(damaged)?;
+                lower = node.level.checked_sub(1);
                 let own = keys.get(range.clone()).unwrap_or_default();
                 if node.level > 0 {
                     let routed = node.route(own).map_err(damaged)?.into_iter().map(|below| {
@@ -98,7 +99,7 @@ impl RedisSnapshot {
                     };
                 }
             }
-            visits = below;
+            (visits, level) = (below, lower);
         }
         Ok(found)
     }
@@ -161,7 +162,8 @@ impl Snapshot for RedisSnapshot {
         }
         let reader = self.shared.reader(partition);
         let at = self.at(&reader)?;
-        scan::scan(&reader, &at, (from, to), visit)
+        let above = |id: u64| Ok(self.nodes(&reader, &at, &[id])?.pop().flatten());
+        Scan::new(&reader, &at, (from, to)).run(&above, visit)
     }
 
     fn position(&self, partition: u16) -> Result<u64, StoreError> {

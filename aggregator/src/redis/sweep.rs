@@ -77,7 +77,7 @@ mod tests {
         let check = |key: &str, expected: &str| {
             assert_eq!(hash_tag(key.as_bytes()), expected.as_bytes());
         };
-        check("t:1-0:{p07}:g:{x}", "p07");
+        check("t:1-0:{p07}:b:{x}", "p07");
         check("t:1-0:manifest", "t:1-0:manifest");
         check("t{}x", "t{}x");
         check("t{x", "t{x");

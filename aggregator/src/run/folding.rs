@@ -52,13 +52,17 @@ impl<S: Store, F: Feed> Folding<S, F> {
     ) -> Self {
         let folder = Folder::new(store.clone(), settings.clone());
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = if store.is_remote() { 2 * cores } else { cores };
+        let workers = if store.is_remote() {
+            Workers::that_wait((2 * cores).min(MOST_THREADS))
+        } else {
+            Workers::new(cores.min(MOST_THREADS))
+        };
         Self {
             feed,
             store,
             settings,
             folder,
-            workers: Workers::new(threads.min(MOST_THREADS)),
+            workers,
             telling,
             given: BTreeSet::new(),
             refused: BTreeMap::new(),

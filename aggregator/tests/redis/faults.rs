@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aggregator::redis::{RedisOptions, RedisStore, Warning};
-use common::store::{Committed, Manifest, Store, StoreError};
+use common::store::{Commit, Committed, Manifest, Store, StoreError};
 
 use super::proxy::Proxy;
 use super::server::{Cluster, Server};
@@ -37,7 +37,7 @@ fn a_second_store_conflicts_and_a_retry_is_known() {
 }
 
 #[test]
-fn pages_laid_out_anew_at_the_same_position_are_read_again() {
+fn a_tree_made_anew_at_the_same_position_is_read_again() {
     let server = Server::alone();
     let (first, second) = (open(&server.url(), "t"), open(&server.url(), "t"));
     assert_eq!(
@@ -51,6 +51,45 @@ fn pages_laid_out_anew_at_the_same_position_are_read_again() {
     assert_eq!(commit(&first, 2, 3, &[("s\0Od", Some("z"))]), Committed::Done);
     let found = ["s\0Oa", "s\0Ob", "s\0Oc", "s\0Od"].map(|key| get(&first, key));
     assert_eq!(found, [Some("x".into()), None, Some("y".into()), Some("z".into())]);
+}
+
+#[test]
+fn a_node_that_is_gone_is_an_error_and_no_emptiness() {
+    let server = Server::alone();
+    let store = open(&server.url(), "t");
+    let key = |number: u32| [b"shop\0O".as_slice(), &number.to_be_bytes()].concat();
+    let writes = (0..500).map(|number| (key(number), Some(vec![7; 100]))).collect();
+    let commit = Commit { partition: 1, base: 0, end: 1, writes };
+    assert_eq!(store.commit(commit).expect("commits"), Committed::Done);
+    let gone: Vec<String> = server.ask(&["KEYS", "t:*:n:3"]);
+    server.ask::<()>(&["DEL", &gone[0]]);
+
+    // Another process, which has nothing in memory.
+    let store = open(&server.url(), "t");
+    let snapshot = store.snapshot().expect("a snapshot");
+    let keys: Vec<Vec<u8>> = (0..500).map(key).collect();
+    let wanted: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
+    let visit = &mut |_: &[u8], _: &[u8]| std::ops::ControlFlow::Continue(());
+    let writes = keys.iter().map(|key| (key.clone(), None)).collect();
+    let commit = Commit { partition: 1, base: 1, end: 2, writes };
+    let errors = [
+        snapshot.get_many(1, &wanted).expect_err("a damaged tree"),
+        snapshot.scan(1, b"", b"\xff", visit).expect_err("a damaged tree"),
+        store.commit(commit).expect_err("a damaged tree"),
+    ];
+    for error in errors {
+        assert!(error.to_string().contains("build the state anew"), "{error}");
+    }
+}
+
+#[test]
+fn a_key_that_is_too_long_is_refused() {
+    let server = Server::alone();
+    let store = open(&server.url(), "t");
+    let writes = vec![(vec![b'k'; 1_025], Some(Vec::new()))];
+    let commit = Commit { partition: 1, base: 0, end: 1, writes };
+    let error = store.commit(commit).expect_err("too long").to_string();
+    assert!(error.contains("a key of 1025 bytes; 1024 are the most"), "{error}");
 }
 
 #[test]

@@ -44,6 +44,7 @@ fn a_tree_of_several_levels_is_a_sorted_map() {
         word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         u32::try_from((word >> 33) % u64::from(below)).expect("below 2^32")
     };
+    let mut most_nodes = 0;
     for base in 0..48_u64 {
         let mut writes = BTreeMap::new();
         // By turns: many grow, a range is emptied (often the first), few are put here and there.
@@ -67,6 +68,8 @@ fn a_tree_of_several_levels_is_a_sorted_map() {
         let writes = writes.into_iter().collect();
         let commit = Commit { partition: 1, base, end: base + 1, writes };
         assert_eq!(store.commit(commit).expect("commits"), Committed::Done);
+        let nodes: Vec<String> = server.ask(&["KEYS", "deep:*:n:*"]);
+        most_nodes = most_nodes.max(nodes.len());
         let mut expected = model.iter();
         let visit = &mut |key: &[u8], value: &[u8]| {
             let same = expected.next().map(|(key, value)| (key.as_slice(), value.as_slice()));
@@ -81,6 +84,7 @@ fn a_tree_of_several_levels_is_a_sorted_map() {
         let found = snapshot.get_many(1, &wanted).expect("reads");
         assert!(some.iter().zip(&found).all(|(key, value)| value.as_ref() == model.get(key)));
     }
+    assert!(most_nodes > 900, "{most_nodes} nodes fit below a root of 4 KiB");
 }
 
 #[test]
@@ -120,7 +124,18 @@ fn holds(server: &Server, prefix: &str, case: &Case) -> Result<(), TestCaseError
         let commit = Commit { partition: 1, base, end: base + 1, writes };
         prop_assert_eq!(store.commit(commit).expect("commits"), Committed::Done);
     }
-    stores.iter().try_for_each(|store| check(store, &model, &case.bounds))
+    stores.iter().try_for_each(|store| check(store, &model, &case.bounds))?;
+
+    // Nothing is left behind by what is removed.
+    let base = case.commits.len() as u64;
+    let writes = model.keys().map(|key| (key.clone(), None)).collect();
+    let commit = Commit { partition: 1, base, end: base + 1, writes };
+    prop_assert_eq!(stores[0].commit(commit).expect("commits"), Committed::Done);
+    let left: Vec<String> = server.ask(&["KEYS", &format!("{prefix}:*")]);
+    let mut left: Vec<&str> = left.iter().filter_map(|key| key.rsplit(':').next()).collect();
+    left.sort_unstable();
+    prop_assert_eq!(left, ["0", "at", "generations", "manifest"]);
+    Ok(())
 }
 
 fn check(

@@ -51,7 +51,7 @@ pub fn report(
     Ok(())
 }
 
-/// What the documents of each kind take in nodes before they are compressed, keys included.
+/// What the documents of each kind take before they are compressed: values, and keys behind the kind.
 fn documents(redis: &Redis, prefix: &str) -> anyhow::Result<BTreeMap<char, u64>> {
     let store = RedisStore::open(&RedisOptions::new(&redis.url), prefix, &manifest())?;
     let snapshot = store.snapshot()?;
@@ -68,7 +68,7 @@ fn documents(redis: &Redis, prefix: &str) -> anyhow::Result<BTreeMap<char, u64>>
     Ok(kinds)
 }
 
-/// The keys by what they hold: kinds of documents, and what is no page.
+/// The keys by what they hold.
 fn kinds(redis: &Redis) -> anyhow::Result<BTreeMap<&'static str, Kind>> {
     let mut kinds: BTreeMap<&'static str, Kind> = BTreeMap::new();
     let mut connection = redis.connect()?;
