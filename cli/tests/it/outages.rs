@@ -84,6 +84,12 @@ fn whatever_redis_loses_is_folded_again() {
     for round in 0..rounds("TALLYHOOK_TEST_FAULT_ROUNDS", 1) {
         redis.kill();
         let expected = pair.post(EACH);
+        for fold in &pair.folds {
+            let metrics = fold.get("/metrics");
+            assert_eq!(metrics.status, 200, "{metrics:?}");
+            assert!(metrics.body.contains("\ntallyhook_commits_total{outcome=\"error\"}"));
+            assert!(metrics.body.contains("\ntallyhook_shops_exported 0\n"));
+        }
         redis.restart();
         pair.converge("killed and started again", &expected);
 
