@@ -15,6 +15,9 @@ use super::ConsumerSettings;
 /// Where librdkafka tells in words why a connection failed.
 const CONNECTION_FAILED: &str = "FAIL";
 
+/// How long a member may take to join a group that changes, where its session is shorter.
+const JOIN_AT_LEAST: Duration = Duration::from_secs(20);
+
 /// Passes on what librdkafka says, and keeps why a broker would not let us in; for clients that are no
 /// member of a group.
 #[derive(Clone, Debug, Default)]
@@ -85,6 +88,11 @@ pub(super) fn asking(settings: &ConsumerSettings) -> ClientConfig {
         .set("client.id", "tallyhook-aggregator")
         // Up to 10 s by default: a broker that is back would stand idle.
         .set("reconnect.backoff.max.ms", "1000")
+        // 30 s, 10 s and 60 s by default: a connection, its first answer, and requests that have no
+        // limit of their own. A broker that hung and is back has forgotten what it was asked.
+        .set("socket.connection.setup.timeout.ms", "5000")
+        .set("api.version.request.timeout.ms", "3000")
+        .set("socket.timeout.ms", "5000")
         // A typing error in a topic's name must not make a topic.
         .set("allow.auto.create.topics", "false")
         // Below warnings only to be looked at here: why a broker hangs up is told as information.
@@ -127,6 +135,9 @@ pub(super) fn member(settings: &ConsumerSettings) -> ClientConfig {
         // The default takes everything from everybody at each change.
         .set("partition.assignment.strategy", "cooperative-sticky")
         .set("session.timeout.ms", ms(settings.session_timeout))
+        // 5 minutes by default, and as long a member waits for the answer to its wish to join, and the
+        // group for a member that is asked to join again. Polls never pause for more than seconds.
+        .set("max.poll.interval.ms", ms(settings.session_timeout.max(JOIN_AT_LEAST)))
         // A change of the group is heard with a heartbeat: 3 s by default.
         .set("heartbeat.interval.ms", "1000");
     if let Some(member) = &settings.member {
