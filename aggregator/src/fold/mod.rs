@@ -6,6 +6,7 @@
 mod additions;
 mod apply;
 pub mod book;
+mod caches;
 pub mod carried;
 pub mod checkout;
 pub mod customer;
@@ -35,6 +36,7 @@ use common::shop::ShopDomain;
 use common::store::{Commit, Committed, Snapshot, Store, StoreError};
 use common::time::Timestamp;
 
+use caches::Caches;
 use docs::Source;
 use field::Sums;
 use hours::day_of;
@@ -43,7 +45,7 @@ use redact::Survivors;
 use report::{Applied, Seen};
 use shop::ShopSettings;
 pub use work::Counted;
-use work::{Caches, Work};
+use work::Work;
 
 /// The fold's version: a state of another version is built anew.
 pub const FOLD_VERSION: u32 = 1;

@@ -11,9 +11,9 @@ use common::shop::ShopDomain;
 use common::store::StoreError;
 use rustc_hash::FxHashSet;
 
+use super::caches::Caches;
 use super::docs::Source;
 use super::keys::{Keys, Kind};
-use super::work::Caches;
 
 /// Loads the documents that events of some shops name.
 pub(super) fn load(

@@ -1,7 +1,7 @@
 //! Generations of the state: their names, and which of them is in use.
 //!
-//! A name carries the digest of its manifest and of the layout. So whatever was emptied, restored or claimed meanwhile,
-//! a process can only ever write under names of its own settings.
+//! A name carries the digest of its manifest and of the layout. So whatever was emptied, restored or
+//! claimed meanwhile, a process can only ever write under names of its own settings.
 
 use std::fmt;
 

@@ -207,7 +207,7 @@ pub trait Snapshot: Send {
     /// The value of a key.
     fn get(&self, partition: u16, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// The values of many keys, in their order: one round trip where the engine is far away.
+    /// The values of many keys, in their order: few round trips where the engine is far away.
     fn get_many(&self, partition: u16, keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
         keys.iter().map(|key| self.get(partition, key)).collect()
     }
