@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use common::config;
 use common::refusal::Refusals;
 use common::topic;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
@@ -86,17 +87,13 @@ pub(super) fn asking(settings: &ConsumerSettings) -> ClientConfig {
     let mut client = ClientConfig::new();
     client
         .set("client.id", "tallyhook-aggregator")
-        // Up to 10 s by default: a broker that is back would stand idle.
-        .set("reconnect.backoff.max.ms", "1000")
-        // 30 s, 10 s and 60 s by default: a connection, its first answer, and requests that have no
-        // limit of their own. A broker that hung and is back has forgotten what it was asked.
-        .set("socket.connection.setup.timeout.ms", "5000")
-        .set("api.version.request.timeout.ms", "3000")
-        .set("socket.timeout.ms", "5000")
         // A typing error in a topic's name must not make a topic.
         .set("allow.auto.create.topics", "false")
         // Below warnings only to be looked at here: why a broker hangs up is told as information.
         .set_log_level(RDKafkaLogLevel::Info);
+    for (name, value) in config::Kafka::CLIENT_LIMITS {
+        client.set(name, value);
+    }
     for (name, value) in settings.kafka.client_properties() {
         client.set(name, value);
     }

@@ -89,15 +89,11 @@ pub(super) fn base(kafka: &config::Kafka) -> ClientConfig {
     let mut client = ClientConfig::new();
     client
         .set("client.id", "tallyhook-ingest")
-        // Up to 10 s by default: a broker that is back would stand idle.
-        .set("reconnect.backoff.max.ms", "1000")
-        // 30 s, 10 s and 60 s by default: a connection, its first answer, and requests that have no
-        // limit of their own. A broker that hung and is back has forgotten what it was asked.
-        .set("socket.connection.setup.timeout.ms", "5000")
-        .set("api.version.request.timeout.ms", "3000")
-        .set("socket.timeout.ms", "5000")
         // Below warnings only to be looked at here: why a broker hangs up is told as information.
         .set_log_level(RDKafkaLogLevel::Info);
+    for (name, value) in config::Kafka::CLIENT_LIMITS {
+        client.set(name, value);
+    }
     for (name, value) in kafka.client_properties() {
         client.set(name, value);
     }
