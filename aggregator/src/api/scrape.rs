@@ -40,14 +40,13 @@ const MONEY: [(&str, &str); 4] = [
 /// `GET /metrics`. Where the state cannot be read, what the process knows of itself is told all the
 /// same: that is when it is looked at.
 pub async fn metrics<S: Store>(api: web::Data<Api<S>>) -> Result<HttpResponse, Problem> {
-    let kpis = blocking(&api.query, |query| {
-        // The reason is in the log already.
-        let kpis = gather(query).unwrap_or_default();
-        Ok(Gathered { lag: query.lag().unwrap_or_default(), ..kpis })
+    let asked = blocking(&api.query, |query| {
+        // A store that fails is in the log already; one that only moved is read with the next scrape.
+        Ok((gather(query).unwrap_or_default(), query.lag().unwrap_or_default()))
     });
-    let kpis = kpis.await?;
+    let (kpis, lags) = asked.await?;
     let (metrics, query) = (&api.metrics, &api.query);
-    for (partition, lag) in (0..).zip(&kpis.lag) {
+    for (partition, lag) in (0..).zip(&lags) {
         let label = [u16::to_string(&partition)];
         if !query.tells(partition) {
             // Whoever folds it tells; there may be no such series to remove.
@@ -92,7 +91,6 @@ pub fn exposition(families: &[MetricFamily]) -> Result<HttpResponse, Problem> {
 #[derive(Default)]
 struct Gathered {
     registry: Registry,
-    lag: Vec<u64>,
     tracked: usize,
     exported: usize,
     latest: Option<Timestamp>,
@@ -122,8 +120,7 @@ fn gather<S: Store>(query: &Query<S>) -> Result<Gathered, Problem> {
             gauges.last_event.with_label_values(&[shop.as_str()]).set(last.ms() as f64 / 1000.0);
         }
     }
-    let lag = Vec::new();
-    Ok(Gathered { registry: gauges.registry, lag, tracked, exported, latest })
+    Ok(Gathered { registry: gauges.registry, tracked, exported, latest })
 }
 
 struct Gauges {

@@ -3,7 +3,7 @@
 use super::node::{self, Entry};
 
 /// A node beyond this is cut.
-pub const FULL_BYTES: usize = 4 * 1024;
+const FULL_BYTES: usize = 4 * 1024;
 /// What a node is meant to hold: some room is left for its documents to grow.
 const MEANT_BYTES: usize = 3 * 1024;
 
