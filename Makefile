@@ -12,6 +12,7 @@ NEXTEST_PROFILE ?= $(if $(CI),ci,default)
 KILL_ROUNDS ?= 1000
 FAULT_ROUNDS ?= 20
 KAFKA_OUTAGE_SECONDS ?= 300
+KAFKA_HANG_SECONDS ?= 25
 FUZZ_SECONDS ?= 60
 CHECKED := --locked --workspace --features tallyhook/kafka-tls
 
@@ -42,9 +43,10 @@ lint: setup ## checks formatting, lints, licences, the boundaries of the crates,
 bench: setup ## measures; docs/PERFORMANCE.md says what and how
 	cargo bench --locked -p tallyhook --bench throughput
 
-soak: setup ## hours: kills, outages, faults, a real Kubernetes (KILL_ROUNDS=1000 FAULT_ROUNDS=20 KAFKA_OUTAGE_SECONDS=300)
+soak: setup ## hours: kills, outages, faults, a real Kubernetes (KILL_ROUNDS=1000 FAULT_ROUNDS=20 KAFKA_OUTAGE_SECONDS=300 KAFKA_HANG_SECONDS=25)
 	TALLYHOOK_TEST_KILL_ROUNDS=$(KILL_ROUNDS) TALLYHOOK_TEST_FAULT_ROUNDS=$(FAULT_ROUNDS) \
-	TALLYHOOK_TEST_KAFKA_OUTAGE_SECONDS=$(KAFKA_OUTAGE_SECONDS) cargo nextest run $(CHECKED) --profile soak \
+	TALLYHOOK_TEST_KAFKA_OUTAGE_SECONDS=$(KAFKA_OUTAGE_SECONDS) \
+	TALLYHOOK_TEST_KAFKA_HANG_SECONDS=$(KAFKA_HANG_SECONDS) cargo nextest run $(CHECKED) --profile soak \
 		-E 'test(kill) | test(/^spool::/) | test(/^(brokers|outages|scale)::/)'
 	deploy/dev/kube.sh check
 

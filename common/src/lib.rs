@@ -15,6 +15,7 @@ pub mod reason;
 pub mod refusal;
 pub mod shop;
 pub mod store;
+pub mod stranded;
 mod text;
 pub mod time;
 pub mod topic;

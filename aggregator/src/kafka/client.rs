@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use common::config;
 use common::refusal::Refusals;
+use common::stranded::Stranded;
 use common::topic;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
@@ -24,11 +25,17 @@ const JOIN_AT_LEAST: Duration = Duration::from_secs(20);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Logged {
     refusals: Refusals,
+    stranded: Stranded,
 }
 
 impl Logged {
     pub(super) fn new(refusals: &Refusals) -> Self {
-        Self { refusals: refusals.clone() }
+        Self { refusals: refusals.clone(), stranded: Stranded::default() }
+    }
+
+    /// Whether the client has lost all brokers.
+    pub(super) fn is_stranded(&self) -> bool {
+        self.stranded.is_so()
     }
 }
 
@@ -39,6 +46,10 @@ impl ClientContext for Logged {
 
     fn error(&self, error: KafkaError, reason: &str) {
         hear(&self.refusals, &error, reason);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.stranded.hear(statistics);
     }
 }
 

@@ -108,6 +108,10 @@ impl Pump {
             if consumer.context().is_fenced() || is_fenced(consumer) {
                 return Last::Displaced;
             }
+            if consumer.context().is_stranded() {
+                tracing::error!("the consumer has lost all brokers");
+                return Last::Failed;
+            }
             self.start(consumer);
             let mut records = Vec::new();
             let mut wait = POLL;

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use common::refusal::{Refusal, Refusals};
+use common::stranded::Stranded;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
@@ -47,14 +48,15 @@ pub(super) struct Member {
     tenure: Arc<Tenure>,
     topic: String,
     refusals: Refusals,
+    stranded: Stranded,
     fenced: AtomicBool,
     parts: Mutex<Parts>,
 }
 
 impl Member {
     pub(super) fn new(inbox: Arc<Inbox>, tenure: Arc<Tenure>, topic: &str) -> Self {
-        let (refusals, fenced, parts) = Default::default();
-        Self { inbox, tenure, topic: topic.to_owned(), refusals, fenced, parts }
+        let (refusals, stranded, fenced, parts) = Default::default();
+        Self { inbox, tenure, topic: topic.to_owned(), refusals, stranded, fenced, parts }
     }
 
     /// The coordinator says that another process bears this member's name by now.
@@ -65,6 +67,11 @@ impl Member {
     /// Whether another process was said to bear this member's name.
     pub(super) fn is_fenced(&self) -> bool {
         self.fenced.load(Ordering::Acquire)
+    }
+
+    /// Whether the client has lost all brokers.
+    pub(super) fn is_stranded(&self) -> bool {
+        self.stranded.is_so()
     }
 
     /// Why a broker would not let this member in, if one did not.
@@ -108,6 +115,10 @@ impl ClientContext for Member {
 
     fn error(&self, error: KafkaError, reason: &str) {
         hear(&self.refusals, &error, reason);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.stranded.hear(statistics);
     }
 }
 

@@ -51,19 +51,28 @@ impl Subscribe for KafkaTail {
 
     fn open_from(&self, positions: &[u64]) -> Result<TailReader, ReadError> {
         ReadError::check(positions, &self.watermarks.starts()?, &self.watermarks.ends()?)?;
-        let topic = &self.settings.topic;
         let wanted: Vec<(u16, u64)> = (0..).zip(positions.iter().copied()).collect();
-        let read: Vec<(u16, u64)> =
-            wanted.iter().copied().filter(|(_, position)| *position != SKIP_PARTITION).collect();
-        let opened = |error: KafkaError| unavailable(topic, &error);
-        let consumer: KafkaResult<BaseConsumer<Logged>> =
-            made(&reading(&self.settings), Logged::default());
-        let consumer = consumer.map_err(opened)?;
-        consumer.assign(&at_offsets(topic, &read)).map_err(opened)?;
-        let watermarks = self.watermarks.clone();
-        let topic = topic.clone();
-        Ok(TailReader { consumer: Some(consumer), watermarks, topic, next: wanted, kept: None })
+        let consumer = consumer_of(&self.settings, &wanted)?;
+        let (settings, watermarks) = (self.settings.clone(), self.watermarks.clone());
+        Ok(TailReader { consumer: Some(consumer), settings, watermarks, next: wanted, kept: None })
     }
+}
+
+/// A consumer that begins at these positions.
+fn consumer_of(
+    settings: &ConsumerSettings,
+    positions: &[(u16, u64)],
+) -> Result<BaseConsumer<Logged>, ReadError> {
+    let opened = |error: KafkaError| unavailable(&settings.topic, &error);
+    let consumer: KafkaResult<BaseConsumer<Logged>> = made(&reading(settings), Logged::default());
+    let consumer = consumer.map_err(opened)?;
+    consumer.assign(&at_offsets(&settings.topic, &read_ones(positions))).map_err(opened)?;
+    Ok(consumer)
+}
+
+/// The positions of what is not left out.
+fn read_ones(positions: &[(u16, u64)]) -> Vec<(u16, u64)> {
+    positions.iter().copied().filter(|(_, position)| *position != SKIP_PARTITION).collect()
 }
 
 impl Ends for KafkaTail {
@@ -76,8 +85,8 @@ impl Ends for KafkaTail {
 pub struct TailReader {
     /// `None` only while it goes.
     consumer: Option<BaseConsumer<Logged>>,
+    settings: Arc<ConsumerSettings>,
     watermarks: Arc<Watermarks>,
-    topic: String,
     /// The offset wanted next in each partition.
     next: Vec<(u16, u64)>,
     /// A record that no longer fitted into a batch.
@@ -117,7 +126,11 @@ impl TailReader {
         if let Some(record) = self.kept.take() {
             return Ok(Some(record));
         }
-        let Some(consumer) = &self.consumer else { return Err(ReadError::Closed) };
+        let Some(consumer) = &mut self.consumer else { return Err(ReadError::Closed) };
+        if consumer.context().is_stranded() {
+            tracing::error!("the consumer has lost all brokers and is made anew");
+            let_go(std::mem::replace(consumer, consumer_of(&self.settings, &self.next)?));
+        }
         match consumer.poll(wait) {
             None => Ok(None),
             Some(Ok(message)) => Ok(record_of(&message)),
@@ -127,12 +140,10 @@ impl TailReader {
                     Ok(None)
                 }
                 Trouble::Position => {
-                    let read: Vec<_> =
-                        self.next.iter().copied().filter(|one| one.1 != SKIP_PARTITION).collect();
-                    self.watermarks.check(&read)?;
-                    Err(unavailable(&self.topic, &error))
+                    self.watermarks.check(&read_ones(&self.next))?;
+                    Err(unavailable(&self.settings.topic, &error))
                 }
-                Trouble::Lasting | Trouble::Fatal => Err(unavailable(&self.topic, &error)),
+                Trouble::Lasting | Trouble::Fatal => Err(unavailable(&self.settings.topic, &error)),
             },
         }
     }

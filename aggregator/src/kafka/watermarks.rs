@@ -1,5 +1,6 @@
 //! Where each partition begins and ends, asked of the brokers with one request each.
 
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::thread;
 use std::time::Duration;
 
@@ -20,9 +21,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Asks for the bounds of a topic's partitions.
 pub(super) struct Watermarks {
-    client: BaseConsumer<Logged>,
-    topic: String,
-    partitions: u16,
+    settings: ConsumerSettings,
+    client: RwLock<BaseConsumer<Logged>>,
 }
 
 impl Watermarks {
@@ -47,13 +47,15 @@ impl Watermarks {
         let wanted = settings.partitions;
         match found {
             0 => Err(ConnectError::NoTopic(topic)),
-            _ if found == usize::from(wanted) => Ok(Self { client, topic, partitions: wanted }),
+            _ if found == usize::from(wanted) => {
+                Ok(Self { settings: settings.clone(), client: RwLock::new(client) })
+            }
             _ => Err(ConnectError::Partitions { topic, found, wanted }),
         }
     }
 
     pub(super) fn partitions(&self) -> u16 {
-        self.partitions
+        self.settings.partitions
     }
 
     /// The first offset that each partition holds.
@@ -68,7 +70,7 @@ impl Watermarks {
 
     /// Refuses positions outside of the log; partitions that are not named are not looked at.
     pub(super) fn check(&self, positions: &[(u16, u64)]) -> Result<(), ReadError> {
-        let partitions = self.partitions;
+        let partitions = self.partitions();
         let mut wanted = vec![SKIP_PARTITION; usize::from(partitions)];
         for (partition, position) in positions {
             let given = usize::from(*partition) + 1;
@@ -78,23 +80,44 @@ impl Watermarks {
         ReadError::check(&wanted, &self.starts()?, &self.ends()?)
     }
 
+    /// The client, after one that has lost all brokers was replaced.
+    fn client(&self) -> KafkaResult<RwLockReadGuard<'_, BaseConsumer<Logged>>> {
+        let client = self.client.read().unwrap_or_else(PoisonError::into_inner);
+        // Nobody else takes log lines and statistics off this client's queue.
+        while client.poll(Duration::ZERO).is_some() {}
+        if !client.context().is_stranded() {
+            return Ok(client);
+        }
+        drop(client);
+        let mut client = self.client.write().unwrap_or_else(PoisonError::into_inner);
+        // Somebody else may have replaced it meanwhile.
+        if client.context().is_stranded() {
+            tracing::error!(
+                "the client that asks for watermarks has lost all brokers; it is replaced"
+            );
+            *client = made(&asking(&self.settings), Logged::default())?;
+        }
+        drop(client);
+        Ok(self.client.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Asks until no answer is owed to a leader that has just changed: the client learns of the new
     /// one by such an answer.
     fn ask(&self, which: Offset) -> Result<Vec<u64>, ReadError> {
-        // Nobody else takes this client's log lines off its queue.
-        while self.client.poll(Duration::ZERO).is_some() {}
+        let topic = &self.settings.topic;
+        let client = self.client().map_err(|error| unavailable(topic, &error))?;
         let mut left = REPETITIONS;
         loop {
-            match self.ask_once(which) {
+            match self.ask_once(&client, which) {
                 Err(error) if left > 0 && leader_changed(&error) => {
                     left -= 1;
                     thread::sleep(PAUSE);
                 }
-                Err(error) => return Err(unavailable(&self.topic, &error)),
+                Err(error) => return Err(unavailable(topic, &error)),
                 Ok(offsets) => {
                     let all: Option<Vec<u64>> = offsets.into_iter().collect();
                     let why = "the brokers left out a partition".to_owned();
-                    let what = format!("the topic {}", self.topic);
+                    let what = format!("the topic {topic}");
                     return all.ok_or(ReadError::Unavailable { what, why });
                 }
             }
@@ -103,13 +126,17 @@ impl Watermarks {
 
     /// Asks for all partitions at once. A request by timestamp takes the two special offsets, and
     /// unlike the one for watermarks it needs one round trip a broker, not one a partition.
-    fn ask_once(&self, which: Offset) -> KafkaResult<Vec<Option<u64>>> {
-        let mut list = TopicPartitionList::with_capacity(usize::from(self.partitions));
-        for partition in 0..self.partitions {
-            list.add_partition_offset(&self.topic, i32::from(partition), which)?;
+    fn ask_once(
+        &self,
+        client: &BaseConsumer<Logged>,
+        which: Offset,
+    ) -> KafkaResult<Vec<Option<u64>>> {
+        let mut list = TopicPartitionList::with_capacity(usize::from(self.partitions()));
+        for partition in 0..self.partitions() {
+            list.add_partition_offset(&self.settings.topic, i32::from(partition), which)?;
         }
-        let answered = self.client.offsets_for_times(list, PATIENCE)?;
-        let mut offsets = vec![None; usize::from(self.partitions)];
+        let answered = client.offsets_for_times(list, PATIENCE)?;
+        let mut offsets = vec![None; usize::from(self.partitions())];
         for element in answered.elements() {
             element.error()?;
             let place = usize::try_from(element.partition()).ok();

@@ -97,9 +97,7 @@ pub fn alone(deliveries: &[Delivery]) -> Value {
 
 #[test]
 fn an_outage_of_kafka_is_nobodys_business() {
-    #[expect(clippy::disallowed_methods, reason = "`make soak` asks for a longer outage")]
-    let seconds = std::env::var("TALLYHOOK_TEST_KAFKA_OUTAGE_SECONDS");
-    let seconds = seconds.map_or(30, |seconds| seconds.parse().expect("a number of seconds"));
+    let seconds = seconds("TALLYHOOK_TEST_KAFKA_OUTAGE_SECONDS", 30);
     let shape = Shape::start("");
     let (ingest, fold) = (shape.ingest(), shape.aggregate());
     let load = Load::start(&ingest.public, RATE);
@@ -141,8 +139,12 @@ fn an_outage_of_kafka_is_nobodys_business() {
     ingest.stop();
 }
 
-/// Longer than a member's session.
-const HANG: Duration = Duration::from_secs(12);
+/// What `make soak` asks for, or the usual.
+fn seconds(variable: &str, usual: u64) -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "`make soak` asks for longer outages")]
+    let asked = std::env::var(variable);
+    asked.map_or(usual, |seconds| seconds.parse().expect("a number of seconds"))
+}
 
 #[test]
 fn a_kafka_that_hangs_holds_nobody_up() {
@@ -153,7 +155,8 @@ fn a_kafka_that_hangs_holds_nobody_up() {
     std::thread::sleep(Duration::from_secs(2));
     let hung = load.mark();
     shape.kafka.signal("-STOP");
-    std::thread::sleep(HANG);
+    // Longer than a member's session.
+    std::thread::sleep(Duration::from_secs(seconds("TALLYHOOK_TEST_KAFKA_HANG_SECONDS", 12)));
     assert!(gauge(&ingest, "spool_records") > f64::from(RATE));
     shape.kafka.signal("-CONT");
     drained(&ingest);
@@ -164,6 +167,9 @@ fn a_kafka_that_hangs_holds_nobody_up() {
     assert!(during < BOUNDS[0], "p99 of {during:?} while it hung");
     drained(&ingest);
     assert_eq!(digest(&fold), alone(&numbers(1..=sent.count())));
+    // Now and then a broker that is back names no broker at all, and the client forgets them all.
+    let lost = |process: &Server| process.messages().matches("lost all brokers").count();
+    println!("clients that lost all brokers: {} and {}", lost(&ingest), lost(&fold));
 }
 
 #[test]

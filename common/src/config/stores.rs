@@ -226,11 +226,13 @@ impl Kafka {
     /// By default it rests 10 s between attempts to connect, and gives a connection 30 s, its first answer
     /// 10 s and a request without a limit of its own 60 s: a broker that is back would stand idle, and one
     /// that hung has forgotten what it was asked.
-    pub const CLIENT_LIMITS: [(&'static str, &'static str); 4] = [
+    pub const CLIENT_LIMITS: [(&'static str, &'static str); 5] = [
         ("reconnect.backoff.max.ms", "1000"),
         ("socket.connection.setup.timeout.ms", "5000"),
         ("api.version.request.timeout.ms", "3000"),
         ("socket.timeout.ms", "5000"),
+        // How often it tells of itself, none by default: see `common::stranded`.
+        ("statistics.interval.ms", "2000"),
     ];
 
     /// What every client of Kafka is told so that it gets in, by librdkafka's names. Values may be

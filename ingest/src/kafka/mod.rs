@@ -19,6 +19,7 @@ use bytes::Bytes;
 use common::event::Event;
 use common::log::{Append, AppendError, Appended, LogMetrics, LogOp};
 use common::refusal::{Refusals, Unanswered};
+use common::stranded::Stranded;
 use common::topic;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -56,12 +57,14 @@ struct Shared {
     current: RwLock<Current>,
 }
 
-/// The producer in use. A fatal error ends one, and the next takes its place.
+/// The producer in use. A fatal error ends one, or the loss of all brokers, and the next takes its place.
 struct Current {
     /// Counts producers, so that of many failures of one only the first replaces it.
     generation: u64,
     /// `None` once the log is closed.
     producer: Option<Producer>,
+    /// Whether it has brokers left to ask.
+    stranded: Stranded,
 }
 
 /// A record to be sent.
@@ -87,16 +90,16 @@ impl KafkaLog {
         settings: ProducerSettings,
         metrics: Arc<dyn LogMetrics>,
     ) -> Result<Self, ProducerError> {
-        let refusals = Refusals::default();
-        let producer = settings.producer(&refusals).map_err(ProducerError)?;
-        let current = RwLock::new(Current { generation: 0, producer: Some(producer) });
+        let (refusals, stranded) = (Refusals::default(), Stranded::default());
+        let producer = settings.producer(&refusals, &stranded).map_err(ProducerError)?;
+        let current = RwLock::new(Current { generation: 0, producer: Some(producer), stranded });
         Ok(Self { shared: Arc::new(Shared { settings, metrics, refusals, current }) })
     }
 
     /// Asks the brokers whether they serve the topic. It blocks for `timeout` at most.
     pub fn ask(&self, timeout: Duration) -> Result<(), AppendError> {
         // Cloned, so that nobody waits for the brokers behind the lock.
-        let producer = self.shared.read().producer.clone().ok_or(AppendError::Closed)?;
+        let producer = self.shared.usable().producer.clone().ok_or(AppendError::Closed)?;
         let topic = &self.shared.settings.topic;
         let ask = |wait: Duration| producer.client().fetch_metadata(Some(topic), wait);
         let answer = self.shared.refusals.ask(timeout, ask);
@@ -160,7 +163,7 @@ impl KafkaLog {
             headers,
         };
         let since = Instant::now();
-        let current = self.shared.read();
+        let current = self.shared.usable();
         let generation = current.generation;
         let producer = current.producer.as_ref().ok_or(AppendError::Closed)?;
         // Not `send`: that one sleeps while the queue is full, and the door can say so at once.
@@ -215,6 +218,18 @@ impl Shared {
         self.current.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The producer in use, after one that has lost all brokers was replaced.
+    fn usable(&self) -> RwLockReadGuard<'_, Current> {
+        let current = self.read();
+        if !current.stranded.is_so() {
+            return current;
+        }
+        let generation = current.generation;
+        drop(current);
+        self.replace(generation, "lost all brokers");
+        self.read()
+    }
+
     fn write(&self) -> RwLockWriteGuard<'_, Current> {
         self.current.write().unwrap_or_else(PoisonError::into_inner)
     }
@@ -231,21 +246,23 @@ impl Shared {
             .as_ref()
             .is_some_and(|producer| producer.client().fatal_error().is_some());
         if fatal {
-            self.replace(generation);
+            self.replace(generation, "met a fatal error");
         }
         unavailable(error)
     }
 
     /// Puts a new producer in the place of the one of `generation`.
-    fn replace(&self, generation: u64) {
+    fn replace(&self, generation: u64, why: &str) {
         let mut current = self.write();
         if current.generation != generation || current.producer.is_none() {
             return;
         }
-        match self.settings.producer(&self.refusals) {
+        let stranded = Stranded::default();
+        match self.settings.producer(&self.refusals, &stranded) {
             Ok(producer) => {
-                tracing::error!("the producer met a fatal error and is replaced");
+                tracing::error!(why, "the producer is replaced");
                 current.generation += 1;
+                current.stranded = stranded;
                 if let Some(ended) = current.producer.replace(producer) {
                     retire(ended, LAST_WORDS);
                 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use common::config;
 use common::refusal::Refusals;
+use common::stranded::Stranded;
 use common::topic;
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
@@ -52,8 +53,13 @@ impl ProducerSettings {
         }
     }
 
-    pub(super) fn producer(&self, refusals: &Refusals) -> KafkaResult<Producer> {
-        made(&self.client(), &Logged::new(refusals))
+    pub(super) fn producer(
+        &self,
+        refusals: &Refusals,
+        stranded: &Stranded,
+    ) -> KafkaResult<Producer> {
+        let logged = Logged { refusals: refusals.clone(), stranded: stranded.clone() };
+        made(&self.client(), &logged)
     }
 
     fn client(&self) -> ClientConfig {
@@ -118,11 +124,12 @@ where
 #[derive(Clone, Debug, Default)]
 pub(super) struct Logged {
     refusals: Refusals,
+    stranded: Stranded,
 }
 
 impl Logged {
     pub(super) fn new(refusals: &Refusals) -> Self {
-        Self { refusals: refusals.clone() }
+        Self { refusals: refusals.clone(), ..Self::default() }
     }
 }
 
@@ -143,6 +150,10 @@ impl ClientContext for Logged {
                 tracing::debug!(facility, message, "kafka client");
             }
         }
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.stranded.hear(statistics);
     }
 
     // Each of these also comes as a log line.

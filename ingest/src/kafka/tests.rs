@@ -1,6 +1,7 @@
 //! What a real broker does only when it is very unwell, on librdkafka's mock broker.
 
 use common::log::NoMetrics;
+use rdkafka::ClientContext as _;
 use rdkafka::mocking::MockCluster;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
@@ -31,6 +32,32 @@ async fn a_fatal_error_replaces_the_producer() {
     log.close();
     let closed = log.append(0, Bytes::from_static(b"late")).await;
     assert!(matches!(closed, Err(AppendError::Closed)));
+}
+
+#[tokio::test]
+async fn a_producer_without_brokers_is_replaced() {
+    let cluster = MockCluster::new(1).expect("a mock");
+    cluster.create_topic(topic::EVENTS, 1, 1).expect("a topic");
+    let log = open(settings(cluster.bootstrap_servers()));
+    log.append(0, Bytes::from_static(b"before")).await.expect("acknowledged");
+    // As librdkafka tells of itself where an answer has named no broker.
+    let strand = || {
+        let current = log.shared.read();
+        let client = current.producer.as_ref().expect("a producer").client();
+        client.context().stats_raw(br#"{"brokers":{":0/internal":{"source":"internal"}}}"#);
+        current.generation
+    };
+    assert_eq!(strand(), 0);
+    log.append(0, Bytes::from_static(b"after")).await.expect("acknowledged");
+    assert_eq!(strand(), 1);
+    let asking = log.clone();
+    let asked = tokio::task::spawn_blocking(move || asking.ask(Duration::from_secs(5))).await;
+    asked.expect("no panic").expect("the topic");
+    assert_eq!(log.shared.read().generation, 2);
+    // The next ones tell of themselves that all is well.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    log.append(0, Bytes::from_static(b"later")).await.expect("acknowledged");
+    assert_eq!(log.shared.read().generation, 2);
 }
 
 #[tokio::test]
