@@ -13,6 +13,7 @@ KILL_ROUNDS ?= 1000
 FAULT_ROUNDS ?= 20
 KAFKA_OUTAGE_SECONDS ?= 300
 KAFKA_HANG_SECONDS ?= 25
+DETECTOR_TIMES ?= 10
 FUZZ_SECONDS ?= 60
 CHECKED := --locked --workspace --features tallyhook/kafka-tls
 
@@ -46,8 +47,9 @@ bench: setup ## measures; docs/PERFORMANCE.md says what and how
 soak: setup ## hours: kills, outages, faults, a real Kubernetes (KILL_ROUNDS=1000 FAULT_ROUNDS=20 KAFKA_OUTAGE_SECONDS=300 KAFKA_HANG_SECONDS=25)
 	TALLYHOOK_TEST_KILL_ROUNDS=$(KILL_ROUNDS) TALLYHOOK_TEST_FAULT_ROUNDS=$(FAULT_ROUNDS) \
 	TALLYHOOK_TEST_KAFKA_OUTAGE_SECONDS=$(KAFKA_OUTAGE_SECONDS) \
-	TALLYHOOK_TEST_KAFKA_HANG_SECONDS=$(KAFKA_HANG_SECONDS) cargo nextest run $(CHECKED) --profile soak \
-		-E 'test(kill) | test(/^spool::/) | test(/^(brokers|outages|scale)::/)'
+	TALLYHOOK_TEST_KAFKA_HANG_SECONDS=$(KAFKA_HANG_SECONDS) TALLYHOOK_TEST_DETECTOR_TIMES=$(DETECTOR_TIMES) \
+	cargo nextest run $(CHECKED) --profile soak \
+		-E 'test(kill) | test(/^spool::/) | test(/^(brokers|outages|scale|detector)::/)'
 	deploy/dev/kube.sh check
 
 fuzz: toolchain ## feeds the parsers random bytes (FUZZ_SECONDS=60 each)

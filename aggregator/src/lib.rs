@@ -1,7 +1,9 @@
 //! Tallyhook's aggregator: folds events into exact rolling KPIs and shows them.
 
+pub mod alarms;
 pub mod api;
 pub mod batch;
+pub mod detect;
 pub mod feed;
 pub mod fold;
 pub mod kafka;

@@ -12,6 +12,7 @@ use common::time::Timestamp;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
+use crate::detect::budget;
 use crate::feed::Ends;
 use crate::fold::FOLD_VERSION;
 use crate::fold::book::{Terms, book};
@@ -235,12 +236,7 @@ impl<S: Store> Query<S> {
         windows: &[Window],
         asked: Asked,
     ) -> Result<Answer, ReadError> {
-        let partition = self.partition(shop);
-        let position = snapshot.position(partition)?;
-        if position >= UNFINISHED {
-            // What is being restored is not there yet.
-            return Err(StoreError::Moved { partition }.into());
-        }
+        let (partition, position) = self.place(snapshot, shop)?;
         let reader = ShopReader::new(snapshot, partition, shop);
         let setting = self.settings.of(shop);
         match asked {
@@ -254,6 +250,26 @@ impl<S: Store> Query<S> {
                 live::answer(&reader, &sums, &setting, windows, now, lifespan)
             }
         }
+    }
+
+    /// The partition of a shop, and the position that it stands at in a view.
+    pub(crate) fn place(
+        &self,
+        snapshot: &dyn Snapshot,
+        shop: &ShopDomain,
+    ) -> Result<(u16, u64), StoreError> {
+        let partition = self.partition(shop);
+        let position = snapshot.position(partition)?;
+        if position >= UNFINISHED {
+            // What is being restored is not there yet.
+            return Err(StoreError::Moved { partition });
+        }
+        Ok((partition, position))
+    }
+
+    /// The statistic at which an alarm is raised.
+    pub(crate) fn alarm_threshold(&self) -> f64 {
+        budget::threshold(self.settings.alarms())
     }
 
     /// Every shop.

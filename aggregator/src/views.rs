@@ -1,9 +1,9 @@
-//! Sums of live windows that are kept in memory, and the stream of what happens.
+//! Sums of live windows and detections that are kept in memory, and the stream of what happens.
 //!
 //! A kept sum stands for a position of its partition. The fold moves it along with each commit; a
 //! reader uses it only with a view of the store that stands at the same position, else reads anew.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use common::shop::ShopDomain;
 use common::store::StoreError;
@@ -11,7 +11,10 @@ use common::time::Timestamp;
 use rustc_hash::FxHashMap;
 use tokio::sync::broadcast;
 
+use crate::detect::alarm::Detection;
+use crate::detect::counts::Counts;
 use crate::fold::Report;
+use crate::fold::field::Sums;
 use crate::kpi::live::HourSums;
 use crate::kpi::reader::ShopReader;
 
@@ -51,6 +54,7 @@ pub struct Views {
 struct Kept {
     position: u64,
     shops: FxHashMap<ShopDomain, HourSums>,
+    detections: FxHashMap<ShopDomain, Arc<Detection>>,
 }
 
 impl Default for Views {
@@ -82,6 +86,14 @@ impl Views {
                     kept.shops.remove(shop);
                 }
                 (None, Some(_)) => {}
+            }
+            let is_stale = |detection: &Arc<Detection>| {
+                let heeded =
+                    |(hour, sums): (&i64, &Sums)| Counts::heeds(detection.last_hour, *hour, sums);
+                counted.as_ref().is_none_or(|counted| counted.watched.iter().any(heeded))
+            };
+            if kept.detections.get(shop).is_some_and(is_stale) {
+                kept.detections.remove(shop);
             }
         }
     }
@@ -125,15 +137,45 @@ impl Views {
         }
         let totals = reader.shop()?.unwrap_or_default().totals;
         let sums = HourSums::read(reader, &totals, hour)?;
+        self.keep((partition, position), |kept| {
+            kept.shops.insert(shop.clone(), sums.clone());
+        });
+        Ok(sums)
+    }
+
+    /// What the detector makes of a shop up to an hour, for a view of the store at `position`.
+    pub fn detection<E>(
+        &self,
+        (partition, position): (u16, u64),
+        shop: &ShopDomain,
+        last_hour: i64,
+        detect: impl FnOnce() -> Result<Arc<Detection>, E>,
+    ) -> Result<Arc<Detection>, E> {
+        if let Some(kept) = self.lock().get(&partition)
+            && kept.position == position
+            && let Some(detection) = kept.detections.get(shop)
+            && detection.last_hour == last_hour
+        {
+            return Ok(detection.clone());
+        }
+        let detection = detect()?;
+        self.keep((partition, position), |kept| {
+            kept.detections.insert(shop.clone(), detection.clone());
+        });
+        Ok(detection)
+    }
+
+    /// Keeps something that stands for a position.
+    fn keep(&self, (partition, position): (u16, u64), put: impl FnOnce(&mut Kept)) {
         let mut all = self.lock();
         let kept = all.entry(partition).or_default();
-        if kept.position < position || kept.shops.len() >= KEPT_SHOPS {
-            *kept = Kept { position, shops: FxHashMap::default() };
+        let is_full = kept.shops.len().max(kept.detections.len()) >= KEPT_SHOPS;
+        if kept.position < position || is_full {
+            *kept = Kept { position, ..Kept::default() };
         }
         if kept.position == position {
-            kept.shops.insert(shop.clone(), sums.clone());
+            put(kept);
         }
-        Ok(sums)
     }
 
     fn lock(&self) -> MutexGuard<'_, FxHashMap<u16, Kept>> {

@@ -6,8 +6,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use common::config::{Config, Inputs, Needs, Override};
 
 use crate::commands::{
-    aggregate, backfill, completions, config, dead_letter, demo, digest, healthcheck, ingest, kpi,
-    log, rebuild, send, serve, simulate, snapshot, topics,
+    aggregate, backfill, completions, config, dead_letter, demo, detect, digest, healthcheck,
+    ingest, kpi, log, rebuild, send, serve, simulate, snapshot, topics,
 };
 use crate::output::Output;
 
@@ -66,6 +66,8 @@ pub enum Command {
     Backfill(backfill::Command),
     /// Show a shop's KPIs
     Kpi(kpi::Args),
+    /// Look for return spikes in the hours of a file
+    Detect(detect::Args),
     /// Show the digest of the state
     Digest(digest::Args),
     /// Build the state anew from the log

@@ -149,6 +149,18 @@ pub async fn returns<S: Store>(
     }))
 }
 
+/// `GET /v1/shops/{shop}/alarms`.
+pub async fn alarms<S: Store>(
+    api: web::Data<Api<S>>,
+    path: web::Path<String>,
+    asking: web::Query<Asking>,
+) -> Result<HttpResponse, Problem> {
+    let shop = shop(&path)?;
+    let as_of = past(&api.query, asking.as_of.as_deref())?;
+    let reply = blocking(&api.query, move |query| Ok(query.alarms(&shop, as_of)?)).await?;
+    Ok(HttpResponse::Ok().json(reply))
+}
+
 /// `GET /v1/shops`.
 pub async fn shops<S: Store>(api: web::Data<Api<S>>) -> Result<HttpResponse, Problem> {
     let shops = blocking(&api.query, |query| Ok(query.shops()?)).await?;

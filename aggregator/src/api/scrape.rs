@@ -10,6 +10,7 @@ use prometheus::{Encoder, GaugeVec, Opts, Registry, TextEncoder};
 
 use super::handlers::blocking;
 use super::{Api, Problem};
+use crate::alarms::name;
 use crate::fold::field::Counter;
 use crate::kpi::Kpi;
 use crate::metrics::MOST_SHOPS;
@@ -116,6 +117,13 @@ fn gather<S: Store>(query: &Query<S>) -> Result<Gathered, Problem> {
         for row in crate::kpi::catalogue::kpis(&answer) {
             gauges.set(shop.as_str(), &row);
         }
+        let detection = query.detected(&shop)?;
+        for (cause, score) in &detection.scores {
+            let labels = [shop.as_str(), name(*cause)];
+            let raised = f64::from(u8::from(detection.is_raised(*cause)));
+            gauges.spike_score.with_label_values(&labels).set(*score);
+            gauges.spike_alarm.with_label_values(&labels).set(raised);
+        }
         if let Some(last) = query.shop_doc(&shop)?.last_event_at {
             gauges.last_event.with_label_values(&[shop.as_str()]).set(last.ms() as f64 / 1000.0);
         }
@@ -131,6 +139,8 @@ struct Gauges {
     lifetime_value: GaugeVec,
     returned_units: GaugeVec,
     return_reason_ratio: GaugeVec,
+    spike_score: GaugeVec,
+    spike_alarm: GaugeVec,
     last_event: GaugeVec,
 }
 
@@ -174,6 +184,17 @@ impl Gauges {
                 "return_reason_ratio",
                 "Returned units of a reason by units sold.",
                 &reason,
+            )?,
+            spike_score: gauge(
+                "return_spike_score",
+                "How far returned orders exceed what is expected, by reason; an alarm is raised at 9, \
+                 or as alarms.months_between_false says.",
+                &["shop", "reason"],
+            )?,
+            spike_alarm: gauge(
+                "return_spike_alarm",
+                "1 while an alarm of a return spike is under way, by reason.",
+                &["shop", "reason"],
             )?,
             last_event: gauge(
                 "shop_last_event_timestamp_seconds",

@@ -16,6 +16,7 @@ use super::carried::greatest;
 use super::field::{Counter, Field};
 use super::order::{Content, OrderDoc};
 use super::returned::{self, ReturnedUnits};
+use super::watched;
 
 /// What the bookings depend on beside the document.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +103,7 @@ impl<'a> Book<'a> {
             self.put(run.at, Field::returned(run.reason), i128::from(run.count));
             self.put(run.at, Field::money(Counter::ReturnedValue, run.currency), run.value);
         }
+        self.booked.bookings.extend(watched::bookings(self.last.placed_at, &units));
         self.booked
     }
 

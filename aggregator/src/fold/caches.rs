@@ -24,6 +24,7 @@ pub struct Caches {
     pub(super) shops: Docs<ShopDoc>,
     pub(super) hours: Docs<HoursDoc>,
     pub(super) days: Docs<Sums>,
+    pub(super) watched: Docs<HoursDoc>,
 }
 
 impl Caches {
@@ -38,6 +39,7 @@ impl Caches {
             Kind::Shop => self.shops.holds(key),
             Kind::Hours => self.hours.holds(key),
             Kind::Day => self.days.holds(key),
+            Kind::Watched => self.watched.holds(key),
             // Written and scanned, never in hand.
             Kind::Young | Kind::Ahead => true,
         }
@@ -71,6 +73,7 @@ impl Caches {
                 Kind::Shop => self.shops.loaded(key, bytes)?,
                 Kind::Hours => self.hours.loaded(key, bytes)?,
                 Kind::Day => self.days.loaded(key, bytes)?,
+                Kind::Watched => self.watched.loaded(key, bytes)?,
                 Kind::Young | Kind::Ahead => {}
             }
         }
@@ -89,7 +92,8 @@ impl Caches {
         self.returns.flush(writes)?;
         self.shops.flush(writes)?;
         self.hours.flush(writes)?;
-        self.days.flush(writes)
+        self.days.flush(writes)?;
+        self.watched.flush(writes)
     }
 
     /// Documents in hand.
@@ -102,5 +106,6 @@ impl Caches {
             + self.shops.len()
             + self.hours.len()
             + self.days.len()
+            + self.watched.len()
     }
 }

@@ -66,10 +66,17 @@ pub enum Counter {
     Both = 26,
     /// Returned units, by reason.
     Returned = 27,
+    /// Watched: orders placed.
+    WatchedOrders = 28,
+    /// Watched: orders of which a first unit came back, by cause.
+    WatchedReturns = 29,
+    /// The same at the start of the day the order was placed, by cause and the days until then.
+    WatchedLags = 30,
 }
 
 const PRECEDING: u32 = Counter::Preceding as u32;
 const BOTH: u32 = Counter::Both as u32;
+const WATCHED: u32 = Counter::WatchedOrders as u32;
 
 /// A counter with what it is split by: a currency, a reason, a window, or nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -101,6 +108,24 @@ impl Field {
         Self(((counter as u32) << 16) | window as u32)
     }
 
+    /// A counter that is split by a number.
+    #[must_use]
+    pub const fn numbered(counter: Counter, split: u16) -> Self {
+        Self(((counter as u32) << 16) | split as u32)
+    }
+
+    /// What a counter is split by, as a number.
+    #[must_use]
+    pub const fn split(self) -> u16 {
+        (self.0 & 0xffff) as u16
+    }
+
+    /// Whether the detector of return spikes watches it; it has buckets of its own then.
+    #[must_use]
+    pub const fn is_watched(self) -> bool {
+        self.counter() >= WATCHED
+    }
+
     /// The number that stands for the counter alone.
     #[must_use]
     pub const fn counter(self) -> u32 {
@@ -116,7 +141,7 @@ impl Field {
     /// The currency of a counter split by currency.
     #[must_use]
     pub fn currency(self) -> Currency {
-        Currency::from_number((self.0 & 0xffff) as u16)
+        Currency::from_number(self.split())
     }
 }
 
@@ -184,7 +209,7 @@ impl Serialize for Sums {
         for (field, amount) in &self.0 {
             // The counter is small, what it is split by is small or nothing.
             pack(field.counter().into(), &mut packed);
-            pack((field.0 & 0xffff).into(), &mut packed);
+            pack(field.split().into(), &mut packed);
             pack(((amount << 1) ^ (amount >> 127)).cast_unsigned(), &mut packed);
         }
         serializer.serialize_bytes(&packed)

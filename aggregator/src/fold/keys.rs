@@ -30,6 +30,8 @@ pub enum Kind {
     Shop = b'S',
     /// Young checkouts by the hour they were started in.
     Young = b'T',
+    /// What is watched for return spikes, in the hours of a UTC day.
+    Watched = b'W',
     /// Documents that hold an instant yet to come, by the latest one.
     Ahead = b'X',
 }

@@ -25,6 +25,7 @@ mod return_index;
 mod returned;
 pub mod returns;
 pub mod shop;
+pub mod watched;
 mod work;
 pub mod young;
 
@@ -35,11 +36,12 @@ use common::event::{Body, Event};
 use common::shop::ShopDomain;
 use common::store::{Commit, Committed, Snapshot, Store, StoreError};
 use common::time::Timestamp;
+use rustc_hash::FxHashMap;
 
 use caches::Caches;
-use docs::Source;
+use docs::{Docs, Source};
 use field::Sums;
-use hours::day_of;
+use hours::{HoursDoc, day_of};
 use keys::{Keys, Kind};
 use redact::Survivors;
 use report::{Applied, Seen};
@@ -48,7 +50,7 @@ pub use work::Counted;
 use work::Work;
 
 /// The fold's version: a state of another version is built anew.
-pub const FOLD_VERSION: u32 = 1;
+pub const FOLD_VERSION: u32 = 2;
 
 /// The most documents that are kept in memory between batches, over all partitions.
 const KEPT: usize = 25_000;
@@ -324,27 +326,20 @@ fn finish(
     report: &mut Report,
 ) -> Result<(), StoreError> {
     let counted = std::mem::take(&mut work.counted);
-    let changed = counted.hours.iter().filter(|hour| !hour.1.is_empty());
-    let mut hours: Vec<(i64, &Sums)> = changed.map(|(hour, sums)| (*hour, sums)).collect();
-    hours.sort_unstable_by_key(|entry| entry.0);
-    let buckets = hours.iter().map(|(hour, _)| (Kind::Hours, day_of(*hour)));
-    let days = counted.days.iter().filter(|day| !day.1.is_empty());
-    let buckets = buckets.chain(days.map(|(day, _)| (Kind::Day, *day)));
+    let (hours, watched) = (changed(&counted.hours), changed(&counted.watched));
+    let days = changed(&counted.days);
+    let of_day = |kind| move |(hour, _): &(i64, &Sums)| (kind, day_of(*hour));
+    let buckets = hours.iter().map(of_day(Kind::Hours));
+    let buckets = buckets.chain(watched.iter().map(of_day(Kind::Watched)));
+    let buckets = buckets.chain(days.iter().map(|(day, _)| (Kind::Day, *day)));
     let buckets: BTreeSet<_> =
         buckets.map(|(kind, number)| (kind, work.keys.bucket(kind, number))).collect();
     let missing = buckets.into_iter().filter(|(kind, key)| !work.caches.holds(*kind, key));
     let missing: Vec<_> = missing.collect();
     work.caches.load(missing, work.source)?;
-    for hours in hours.chunk_by(|one, next| day_of(one.0) == day_of(next.0)) {
-        let Some((hour, _)) = hours.first() else { continue };
-        let key = work.keys.bucket(Kind::Hours, day_of(*hour));
-        let mut doc = work.caches.hours.take(&key, work.source)?.unwrap_or_default();
-        for (hour, sums) in hours {
-            doc.add(*hour, sums);
-        }
-        work.caches.hours.put(key, Some(doc).filter(|doc| !doc.is_empty()));
-    }
-    for (day, sums) in counted.days.iter().filter(|day| !day.1.is_empty()) {
+    add_hours(Kind::Hours, &hours, &work.keys, &mut work.caches.hours, work.source)?;
+    add_hours(Kind::Watched, &watched, &work.keys, &mut work.caches.watched, work.source)?;
+    for (day, sums) in &days {
         let key = work.keys.bucket(Kind::Day, *day);
         let mut doc = work.caches.days.take(&key, work.source)?.unwrap_or_default();
         doc.add_all(sums);
@@ -357,6 +352,34 @@ fn finish(
     writes.append(&mut work.indices);
     work.caches.flush(writes)?;
     report.counted.push((work.shop, Some(counted)));
+    Ok(())
+}
+
+/// The buckets that change, in their order.
+fn changed(buckets: &FxHashMap<i64, Sums>) -> Vec<(i64, &Sums)> {
+    let changed = buckets.iter().filter(|bucket| !bucket.1.is_empty());
+    let mut changed: Vec<(i64, &Sums)> = changed.map(|(number, sums)| (*number, sums)).collect();
+    changed.sort_unstable_by_key(|entry| entry.0);
+    changed
+}
+
+/// Adds the counters of hours to the documents of their days.
+fn add_hours(
+    kind: Kind,
+    hours: &[(i64, &Sums)],
+    keys: &Keys,
+    docs: &mut Docs<HoursDoc>,
+    source: Source<'_>,
+) -> Result<(), StoreError> {
+    for hours in hours.chunk_by(|one, next| day_of(one.0) == day_of(next.0)) {
+        let Some((hour, _)) = hours.first() else { continue };
+        let key = keys.bucket(kind, day_of(*hour));
+        let mut doc = docs.take(&key, source)?.unwrap_or_default();
+        for (hour, sums) in hours {
+            doc.add(*hour, sums);
+        }
+        docs.put(key, Some(doc).filter(|doc| !doc.is_empty()));
+    }
     Ok(())
 }
 

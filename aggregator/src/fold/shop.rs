@@ -1,6 +1,6 @@
 //! The shop's own document, and the settings of shops that the fold depends on.
 
-use common::config::Config;
+use common::config::{Alarms, Config};
 use common::currency::Currency;
 use common::shop::ShopDomain;
 use common::time::Timestamp;
@@ -64,6 +64,12 @@ impl ShopSettings {
             time_zone: found.time_zone,
             lifespan_years: found.clv_lifespan_years.and_then(|years| years.parse().ok()),
         }
+    }
+
+    /// How easily an alarm is raised; the fold does not depend on it.
+    #[must_use]
+    pub const fn alarms(&self) -> Alarms {
+        self.config.alarms
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Counted {
     pub days: FxHashMap<i64, Sums>,
     /// In all.
     pub totals: Sums,
+    /// What is watched for return spikes, by UTC hour.
+    pub watched: FxHashMap<i64, Sums>,
 }
 
 impl Work<'_> {
@@ -104,6 +106,11 @@ impl Work<'_> {
             let hour = self.counted.hours.entry(at.hour()).or_default();
             let day = self.counted.days.entry(self.setting.day(*at)).or_default();
             for (_, field, amount) in bookings {
+                if field.is_watched() {
+                    let watched = self.counted.watched.entry(at.hour()).or_default();
+                    watched.add(*field, sign * amount);
+                    continue;
+                }
                 hour.add(*field, sign * amount);
                 day.add(*field, sign * amount);
                 self.counted.totals.add(*field, sign * amount);

@@ -122,9 +122,29 @@ impl<'a> ShopReader<'a> {
         &self,
         from: i64,
         to: i64,
+        visit: impl FnMut(i64, &Sums),
+    ) -> Result<(), StoreError> {
+        self.in_hours(Kind::Hours, from, to, visit)
+    }
+
+    /// Visits what is watched in UTC hours from `from` to `to`, both included.
+    pub fn watched(
+        &self,
+        from: i64,
+        to: i64,
+        visit: impl FnMut(i64, &Sums),
+    ) -> Result<(), StoreError> {
+        self.in_hours(Kind::Watched, from, to, visit)
+    }
+
+    fn in_hours(
+        &self,
+        kind: Kind,
+        from: i64,
+        to: i64,
         mut visit: impl FnMut(i64, &Sums),
     ) -> Result<(), StoreError> {
-        self.raw(self.keys.buckets(Kind::Hours, day_of(from), day_of(to)), |key, value| {
+        self.raw(self.keys.buckets(kind, day_of(from), day_of(to)), |key, value| {
             if let Some(day) = self.keys.read_bucket(key) {
                 let hours = decode::<HoursDoc>(key, value)?;
                 let within = |hour: &(i64, &Sums)| (from..=to).contains(&hour.0);

@@ -6,7 +6,9 @@ use common::time::Timestamp;
 use proptest::prelude::*;
 
 use crate::shops::{asked_at, events, shop};
-use crate::support::{by_the_books, difference, digest_of, figures, folded};
+use crate::support::{
+    by_the_books, difference, digest_of, figures, folded, watched, watched_by_the_books,
+};
 
 /// Cases of each law in `make test`.
 const CASES: u32 = 10_000;
@@ -84,5 +86,13 @@ proptest! {
             let different = difference(&ours, &books);
             prop_assert!(different.is_none(), "{asked:?}: {}", different.unwrap_or_default());
         }
+    }
+
+    /// What the detector sees is in the books as well.
+    #[test]
+    fn law_5_equal_to_the_books_in_what_is_watched(events in events(40), seed in any::<u64>()) {
+        let batches = redelivered(&events.0, seed);
+        let store = folded(batches.iter().map(Vec::as_slice));
+        prop_assert_eq!(watched(&store, &shop()), watched_by_the_books(&events.0, &shop()));
     }
 }

@@ -1,6 +1,7 @@
 //! The fold's laws, on random shops and against the naive books.
 
 mod batches;
+mod detector;
 mod laws;
 mod run;
 mod shops;

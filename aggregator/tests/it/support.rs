@@ -4,18 +4,23 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aggregator::fold::field::Sums;
 use aggregator::fold::shop::{ShopSetting, ShopSettings};
+use aggregator::fold::watched::Watched;
 use aggregator::fold::{Folded, Folder, digest};
 use aggregator::kpi::as_of::Stopwatch;
 use aggregator::kpi::live::{self, HourSums};
 use aggregator::kpi::reader::{ReadError, ShopReader};
 use aggregator::kpi::{as_of, catalogue};
 use aggregator::window::{Asked, Window};
+use common::books::{Books, Mode, Settings, Window as BookWindow};
 use common::config::{Config, Inputs, Needs};
 use common::currency::Currency;
 use common::event::Event;
+use common::reason::Reason;
 use common::shop::ShopDomain;
 use common::store::{MemoryStore, Store};
+use common::time::DAY_MS;
 
 pub const PARTITION: u16 = 3;
 
@@ -99,7 +104,6 @@ fn name(parts: [&str; 3], currency: Option<Currency>, reason: Option<&str>) -> S
 
 /// The same figures by the naive books.
 pub fn by_the_books(events: &[Event], shop: &ShopDomain, asked: Asked) -> Figures {
-    use common::books::{Books, Mode, Settings, Window as BookWindow};
     let mode = match asked {
         Asked::Live { now } => Mode::Live { now },
         Asked::AsOf(at) => Mode::AsOf(at),
@@ -110,6 +114,52 @@ pub fn by_the_books(events: &[Event], shop: &ShopDomain, asked: Asked) -> Figure
         (name, [row.value, row.numerator, row.denominator])
     });
     named.collect()
+}
+
+/// What is watched for return spikes, by the hour it stands at.
+pub type WatchedCounts = BTreeMap<(i64, String), i128>;
+
+/// What a state has of it.
+pub fn watched(store: &MemoryStore, shop: &ShopDomain) -> WatchedCounts {
+    let snapshot = store.snapshot().expect("a snapshot");
+    let mut counts = WatchedCounts::new();
+    let reader = ShopReader::new(&*snapshot, PARTITION, shop);
+    let visit = |hour, sums: &Sums| {
+        for (field, count) in sums.iter() {
+            let watched = Watched::of(field).expect("a watched field");
+            counts.insert((hour, format!("{watched:?}")), count);
+        }
+    };
+    reader.watched(i64::MIN, i64::MAX, visit).expect("reads");
+    counts
+}
+
+/// The same by the naive books: an order counts once for all, and once for each reason, whenever its
+/// first such unit came back.
+pub fn watched_by_the_books(events: &[Event], shop: &ShopDomain) -> WatchedCounts {
+    let books = Books::new(events, shop, &Settings::default());
+    let mut counts = WatchedCounts::new();
+    let mut count = |hour: i64, watched: Watched| {
+        *counts.entry((hour, format!("{watched:?}"))).or_default() += 1;
+    };
+    for order in books.placed_orders() {
+        let placed_hour = order.placed_at.hour();
+        count(placed_hour, Watched::Orders);
+        let mut firsts: BTreeMap<Option<Reason>, i64> = BTreeMap::new();
+        for (at, reason) in order.returned {
+            for cause in [None, Some(reason)] {
+                let first = firsts.entry(cause).or_insert(at.ms());
+                *first = at.ms().min(*first);
+            }
+        }
+        for (cause, first) in firsts {
+            let (day, placed_day) = (first.div_euclid(DAY_MS), placed_hour.div_euclid(24));
+            let lag = (day - placed_day).clamp(0, 60);
+            count(first.div_euclid(DAY_MS / 24), Watched::Returns(cause));
+            count(placed_day * 24, Watched::Lag(cause, u8::try_from(lag).expect("at most 60")));
+        }
+    }
+    counts
 }
 
 /// Compares figures; the estimates, which are floats, to eight digits.

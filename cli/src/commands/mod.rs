@@ -6,6 +6,7 @@ pub mod completions;
 pub mod config;
 pub mod dead_letter;
 pub mod demo;
+pub mod detect;
 pub mod digest;
 pub mod healthcheck;
 pub mod ingest;
@@ -33,6 +34,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Send(args) => send::run(&global, &args),
         Command::Backfill(command) => backfill::run(&global, &command),
         Command::Kpi(args) => kpi::run(&global, &args),
+        Command::Detect(args) => detect::run(&global, &args),
         Command::Digest(args) => digest::run(&global, &args),
         Command::Rebuild(args) => rebuild::run(&global, &args),
         Command::Snapshot(args) => snapshot::run(&global, &args),

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Load, Redis, Shape, alone, converges, rounds, wait_until};
+use crate::support::{Load, Redis, Shape, alone, asked_for, converges, wait_until};
 
 const TOPIC: &str = "tallyhook.events.v1";
 /// How long the folds may take once the brokers are back, on a loaded machine.
@@ -26,7 +26,7 @@ fn no_acknowledged_event_is_lost_with_its_broker() {
     let load = Load::start(&[&ingests[0].public, &ingests[1].public], Duration::from_millis(30));
     load.goes_on(150);
 
-    for _ in 0..rounds("TALLYHOOK_TEST_FAULT_ROUNDS", 1) {
+    for _ in 0..asked_for("TALLYHOOK_TEST_FAULT_ROUNDS", 1) {
         let before = load.refused();
         shape.kafka.kill(3);
         load.goes_on(150);

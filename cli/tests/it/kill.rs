@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rand::RngExt as _;
 
-use crate::support::{Client, Delivery, Home, line, order, rounds};
+use crate::support::{Client, Delivery, Home, asked_for, line, order};
 
 /// Senders at once.
 const SENDERS: usize = 4;
@@ -54,7 +54,7 @@ pub fn post_until_gone(public: &str, next: &AtomicU64, acked: &Mutex<HashSet<u64
 
 #[test]
 fn nothing_acknowledged_is_lost() {
-    let rounds = rounds("TALLYHOOK_TEST_KILL_ROUNDS", 50);
+    let rounds = asked_for("TALLYHOOK_TEST_KILL_ROUNDS", 50);
     let home = Home::new();
     let (next, acked) = (AtomicU64::new(1), Mutex::new(HashSet::new()));
     for round in 0..rounds {

@@ -1,10 +1,12 @@
 //! The program from its outside: the real binary on loopback, spoken to over HTTP and its commands.
 
+mod alarms;
 mod api;
 mod brokers;
 mod cli;
 mod commands;
 mod deploy;
+mod detect;
 mod distributed;
 mod documents;
 mod drain;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::support::{
-    Proxy, Redis, Server, Shape, converges, digest, embedded, numbered, rounds, wait_until,
+    Proxy, Redis, Server, Shape, asked_for, converges, digest, embedded, numbered, wait_until,
 };
 
 /// How long a fold may take to be right again on a loaded machine.
@@ -81,7 +81,7 @@ fn whatever_redis_loses_is_folded_again() {
     let expected = pair.post(BEFORE);
     pair.settle(&expected);
 
-    for round in 0..rounds("TALLYHOOK_TEST_FAULT_ROUNDS", 1) {
+    for round in 0..asked_for("TALLYHOOK_TEST_FAULT_ROUNDS", 1) {
         redis.kill();
         let expected = pair.post(EACH);
         for fold in &pair.folds {

@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::support::{Load, Redis, Scrapes, Server, Shape, alone, converges, rounds, wait_until};
+use crate::support::{
+    Load, Redis, Scrapes, Server, Shape, alone, asked_for, converges, wait_until,
+};
 
 /// Longer than the session that the shape's folds have.
 const STANDSTILL: Duration = Duration::from_secs(9);
@@ -47,7 +49,7 @@ fn folds_come_and_go_under_load() {
     wait_for_shares(&[&first]);
     let mut third = start(2, &mut scrapes);
     wait_for_shares(&[&first, &third]);
-    for round in 0..rounds("TALLYHOOK_TEST_FAULT_ROUNDS", 1) {
+    for round in 0..asked_for("TALLYHOOK_TEST_FAULT_ROUNDS", 1) {
         let number = u8::try_from(3 + round).expect("few");
         let mut second = std::mem::replace(&mut third, start(number, &mut scrapes));
         wait_for_shares(&[&first, &second, &third]);

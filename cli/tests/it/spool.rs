@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::kill::numbered;
 use crate::load::{Load, p99};
 use crate::simulate::assert_equals_truth;
-use crate::support::{Delivery, Home, Kafka, Redis, SECRET, Server, wait_until};
+use crate::support::{Delivery, Home, Kafka, Redis, SECRET, Server, asked_for, wait_until};
 
 /// Shared by all processes of the shape, and by the `serve` that they are compared with.
 const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -97,7 +97,7 @@ pub fn alone(deliveries: &[Delivery]) -> Value {
 
 #[test]
 fn an_outage_of_kafka_is_nobodys_business() {
-    let seconds = seconds("TALLYHOOK_TEST_KAFKA_OUTAGE_SECONDS", 30);
+    let seconds = asked_for("TALLYHOOK_TEST_KAFKA_OUTAGE_SECONDS", 30);
     let shape = Shape::start("");
     let (ingest, fold) = (shape.ingest(), shape.aggregate());
     let load = Load::start(&ingest.public, RATE);
@@ -109,11 +109,14 @@ fn an_outage_of_kafka_is_nobodys_business() {
 
     let killed = load.mark();
     shape.kafka.kill(1);
-    std::thread::sleep(Duration::from_secs(seconds));
+    std::thread::sleep(Duration::from_secs(seconds.into()));
     assert!(warnings(&ingest, 200).contains("Kafka"), "{}", warnings(&ingest, 200));
     let waiting = gauge(&ingest, "spool_records");
-    assert!(waiting > 0.8 * f64::from(RATE) * seconds as f64, "{waiting} wait after {seconds} s");
-    assert!(gauge(&ingest, "spool_oldest_age_seconds") > 0.8 * seconds as f64);
+    assert!(
+        waiting > 0.8 * f64::from(RATE) * f64::from(seconds),
+        "{waiting} wait after {seconds} s"
+    );
+    assert!(gauge(&ingest, "spool_oldest_age_seconds") > 0.8 * f64::from(seconds));
     shape.kafka.up();
     drained(&ingest);
     let back = load.mark();
@@ -139,13 +142,6 @@ fn an_outage_of_kafka_is_nobodys_business() {
     ingest.stop();
 }
 
-/// What `make soak` asks for, or the usual.
-fn seconds(variable: &str, usual: u64) -> u64 {
-    #[expect(clippy::disallowed_methods, reason = "`make soak` asks for longer outages")]
-    let asked = std::env::var(variable);
-    asked.map_or(usual, |seconds| seconds.parse().expect("a number of seconds"))
-}
-
 #[test]
 fn a_kafka_that_hangs_holds_nobody_up() {
     let shape = Shape::start("");
@@ -156,7 +152,9 @@ fn a_kafka_that_hangs_holds_nobody_up() {
     let hung = load.mark();
     shape.kafka.signal("-STOP");
     // Longer than a member's session.
-    std::thread::sleep(Duration::from_secs(seconds("TALLYHOOK_TEST_KAFKA_HANG_SECONDS", 12)));
+    std::thread::sleep(Duration::from_secs(
+        asked_for("TALLYHOOK_TEST_KAFKA_HANG_SECONDS", 12).into(),
+    ));
     assert!(gauge(&ingest, "spool_records") > f64::from(RATE));
     shape.kafka.signal("-CONT");
     drained(&ingest);

@@ -33,7 +33,9 @@ pub use settings::Settings;
 pub use window::{Mode, Window};
 
 use crate::event::Event;
+use crate::reason::Reason;
 use crate::shop::ShopDomain;
+use crate::time::Timestamp;
 use documents::Documents;
 use ledger::Ledger;
 
@@ -60,6 +62,27 @@ impl<'a> Books<'a> {
             windows.iter().map(|&window| report::rows(&ledger, &self.settings, mode, window));
         sheets.flatten().collect()
     }
+
+    /// Every known order of the sales view, whatever its time.
+    #[must_use]
+    pub fn placed_orders(&self) -> Vec<PlacedOrder> {
+        let placed = |document: &documents::SalesDocument<'_>| {
+            let placed_at = document.order.as_ref()?.placed_at();
+            let units = returned::units(document, Timestamp::MAX);
+            let returned = units.iter().map(|unit| (unit.at, unit.reason)).collect();
+            Some(PlacedOrder { placed_at, returned })
+        };
+        self.documents.sales.iter().filter_map(placed).collect()
+    }
+}
+
+/// An order of the sales view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlacedOrder {
+    /// When it was placed.
+    pub placed_at: Timestamp,
+    /// When and why each unit that came back did.
+    pub returned: Vec<(Timestamp, Reason)>,
 }
 
 /// [`Books::new`] and [`Books::kpis`] in one step.

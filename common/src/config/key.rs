@@ -149,6 +149,7 @@ pub(super) const KEYS: &[Known] = &[
     known("redis.tls_key", Kind::Text, None),
     known("snapshots.dir", Kind::Text, None),
     known("snapshots.keep", Kind::Number, Some("7")),
+    known("alarms.months_between_false", Kind::Number, Some("132")),
 ];
 
 impl Known {

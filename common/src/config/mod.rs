@@ -21,6 +21,7 @@
 
 #[cfg(test)]
 mod access_tests;
+mod alarms;
 mod environment;
 mod error;
 mod key;
@@ -42,6 +43,7 @@ mod tls;
 
 use std::collections::BTreeMap;
 
+pub use alarms::Alarms;
 pub use error::{ConfigError, Place};
 pub use key::Key;
 pub use layers::{DEFAULT_FILE, Inputs, Override};
@@ -85,6 +87,8 @@ pub struct Config {
     pub redis: Option<Redis>,
     /// `[snapshots]`: where copies of the state go.
     pub snapshots: Snapshots,
+    /// `[alarms]`: how easily an alarm is raised.
+    pub alarms: Alarms,
     effective: Vec<Effective>,
 }
 
@@ -154,6 +158,7 @@ impl Config {
             kafka: Kafka::read(reader, needs)?,
             redis: Redis::read(reader, needs)?,
             snapshots: Snapshots::read(reader)?,
+            alarms: Alarms::read(reader)?,
             effective: Vec::new(),
         };
         config.effective = reader.finish();

@@ -294,6 +294,7 @@ fn defaults_are_the_contract() {
     assert!(config.reasons.is_empty());
     assert_eq!((config.log.partitions, config.log.segment_bytes), (32, 67_108_864));
     assert_eq!(config.spool.max_bytes, 10 << 30);
+    assert_eq!(config.alarms.months_between_false, 132);
     assert!(config.kafka.is_none() && config.redis.is_none());
 }
 
@@ -389,6 +390,7 @@ fn values(files: &Files) -> Vec<(&'static str, &str)> {
         ("redis.tls_key", private),
         ("snapshots.dir", "/snapshots"),
         ("snapshots.keep", "9"),
+        ("alarms.months_between_false", "60"),
     ]
 }
 

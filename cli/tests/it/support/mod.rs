@@ -29,11 +29,11 @@ pub use shape::{
 };
 pub use shopify::{Clock, deliveries, line, order, with};
 
-/// How many rounds a test goes: one, and more where `make soak` asks for them.
-pub fn rounds(variable: &str, otherwise: u32) -> u32 {
-    #[expect(clippy::disallowed_methods, reason = "`make soak` asks for more rounds")]
+/// How many rounds or seconds of something a test goes through: more where `make soak` asks for them.
+pub fn asked_for(variable: &str, otherwise: u32) -> u32 {
+    #[expect(clippy::disallowed_methods, reason = "`make soak` asks for more")]
     let asked = std::env::var(variable);
-    asked.map_or(otherwise, |rounds| rounds.parse().expect("a number of rounds"))
+    asked.map_or(otherwise, |number| number.parse().expect("a number"))
 }
 
 /// The directory of the golden files.

@@ -1,0 +1,160 @@
+//! The alarms of a shop as the API tells them.
+
+use std::sync::Arc;
+
+use common::shop::ShopDomain;
+use common::store::{Snapshot, Store};
+use common::time::{HOUR_MS, Timestamp};
+use serde::Serialize;
+
+use crate::detect::alarm::{Alarm, Detection, Scan};
+use crate::detect::counts::Counts;
+use crate::detect::glr::Excess;
+use crate::fold::watched::Cause;
+use crate::kpi::reader::{ReadError, ShopReader};
+use crate::query::Query;
+
+/// The reply of `.../alarms`.
+#[derive(Debug, Serialize)]
+pub struct AlarmsReply {
+    shop: String,
+    as_of: Option<String>,
+    /// Up to when orders and returns took part: the end of the last hour that is over.
+    evaluated_to: String,
+    /// Since when the shop is watched; null while it is too young.
+    watched_since: Option<String>,
+    /// The score at which an alarm is raised.
+    threshold: f64,
+    scores: Vec<ScoreRow>,
+    alarms: Vec<AlarmRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct ScoreRow {
+    reason: &'static str,
+    score: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct AlarmRow {
+    reason: &'static str,
+    scan: &'static str,
+    active: bool,
+    /// Since when more come back: the beginning of the window that exceeds most.
+    since: String,
+    raised_at: String,
+    ended_at: Option<String>,
+    peak_at: String,
+    peak_statistic: f64,
+    #[serde(flatten)]
+    excess: ExcessRow,
+    window_hours: Option<usize>,
+    cohort_days: Option<usize>,
+    reasons: Vec<ReasonRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct ReasonRow {
+    reason: &'static str,
+    #[serde(flatten)]
+    excess: ExcessRow,
+}
+
+#[derive(Debug, Serialize)]
+struct ExcessRow {
+    statistic: f64,
+    returned_orders: f64,
+    expected_orders: f64,
+    ratio: f64,
+    interval: [f64; 2],
+}
+
+impl<S: Store> Query<S> {
+    /// What the detector makes of a shop: live, or as of an instant by all that is known now.
+    pub fn alarms(
+        &self,
+        shop: &ShopDomain,
+        as_of: Option<Timestamp>,
+    ) -> Result<AlarmsReply, ReadError> {
+        let detection = self.viewed(|snapshot| self.detection(snapshot, shop, as_of))?;
+        let hour = |hour: i64| Timestamp::from_ms(hour.saturating_mul(HOUR_MS)).to_string();
+        let score =
+            |(cause, score): &(Cause, f64)| ScoreRow { reason: name(*cause), score: *score };
+        Ok(AlarmsReply {
+            shop: shop.to_string(),
+            as_of: as_of.map(|at| at.to_string()),
+            evaluated_to: hour(detection.last_hour + 1),
+            watched_since: detection.watched_since.map(hour),
+            threshold: self.alarm_threshold(),
+            scores: detection.scores.iter().map(score).collect(),
+            alarms: detection.alarms.iter().map(|alarm| row(alarm, hour)).collect(),
+        })
+    }
+
+    /// What the detector makes of a shop now.
+    pub fn detected(&self, shop: &ShopDomain) -> Result<Arc<Detection>, ReadError> {
+        self.viewed(|snapshot| self.detection(snapshot, shop, None))
+    }
+
+    fn detection(
+        &self,
+        snapshot: &dyn Snapshot,
+        shop: &ShopDomain,
+        as_of: Option<Timestamp>,
+    ) -> Result<Arc<Detection>, ReadError> {
+        let at = self.place(snapshot, shop)?;
+        let reader = ShopReader::new(snapshot, at.0, shop);
+        let doc = reader.shop()?.ok_or(ReadError::UnknownShop)?;
+        let last_hour = as_of.unwrap_or_else(|| doc.present(self.now())).hour() - 1;
+        let detect = || {
+            let counts = Counts::read(&reader, last_hour)?;
+            Ok(Arc::new(Detection::of(&counts, self.alarm_threshold())))
+        };
+        match as_of {
+            Some(_) => detect(),
+            None => self.views().detection(at, shop, last_hour, detect),
+        }
+    }
+}
+
+fn row(alarm: &Alarm, hour: impl Fn(i64) -> String) -> AlarmRow {
+    let Alarm { cause, scan, episode, since, excess, reasons } = alarm;
+    let length = |of: Scan| (*scan == of).then_some(excess.length);
+    let reason = |(cause, excess): &(Cause, Excess)| ReasonRow {
+        reason: name(*cause),
+        excess: excess.into(),
+    };
+    AlarmRow {
+        reason: name(*cause),
+        scan: scan.name(),
+        active: episode.ended.is_none(),
+        since: hour(*since),
+        // An hour raises an alarm when it is over.
+        raised_at: hour(episode.raised + 1),
+        ended_at: episode.ended.map(&hour),
+        peak_at: hour(episode.peak.0 + 1),
+        peak_statistic: episode.peak.1.statistic,
+        excess: excess.into(),
+        window_hours: length(Scan::Period),
+        cohort_days: length(Scan::Cohort),
+        reasons: reasons.iter().map(reason).collect(),
+    }
+}
+
+impl From<&Excess> for ExcessRow {
+    fn from(excess: &Excess) -> Self {
+        Self {
+            statistic: excess.statistic,
+            returned_orders: excess.returns,
+            expected_orders: excess.expected,
+            ratio: excess.ratio(),
+            interval: excess.interval(),
+        }
+    }
+}
+
+/// A cause's name in the API and in labels.
+#[must_use]
+pub fn name(cause: Cause) -> &'static str {
+    cause.map_or("all", common::reason::Reason::name)
+}
