@@ -63,7 +63,7 @@ struct ReasonRow {
 #[derive(Debug, Serialize)]
 struct ExcessRow {
     statistic: f64,
-    returned_orders: f64,
+    returned_orders: u64,
     expected_orders: f64,
     ratio: f64,
     interval: [f64; 2],
@@ -145,7 +145,8 @@ impl From<&Excess> for ExcessRow {
     fn from(excess: &Excess) -> Self {
         Self {
             statistic: excess.statistic,
-            returned_orders: excess.returns,
+            // Counts are whole; only their sums in a scan are floats.
+            returned_orders: format!("{:.0}", excess.returns).parse().unwrap_or_default(),
             expected_orders: excess.expected,
             ratio: excess.ratio(),
             interval: excess.interval(),
