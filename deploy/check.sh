@@ -4,8 +4,9 @@
 #   check.sh [--root DIR] [CHECK...]
 #
 # Checks: dockerfile, compose, chart (helm lint, with the chart's own schema), manifests (what the chart
-# renders, against the schemas of Kubernetes). DIR holds deploy/ and helm/, and is this repository unless
-# said otherwise: the tests break copies and see that each check says so. setup.sh brings the tools.
+# renders, against the schemas of Kubernetes), alerts (Prometheus's and Alertmanager's configuration, the
+# rules and their unit tests). DIR holds deploy/ and helm/, and is this repository unless said otherwise:
+# the tests break copies and see that each check says so. setup.sh brings the tools.
 set -euo pipefail
 
 KUBERNETES=1.37
@@ -20,13 +21,13 @@ main() {
     root=$(cd "$2" && pwd)
     shift 2
   fi
-  [ $# -gt 0 ] || set -- dockerfile compose chart manifests
+  [ $# -gt 0 ] || set -- dockerfile compose chart manifests alerts
   local check
   for check in "$@"; do
     case $check in
-      dockerfile | compose | chart | manifests) "check_$check" ;;
+      dockerfile | compose | chart | manifests | alerts) "check_$check" ;;
       *)
-        sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+        sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
         exit 2
         ;;
     esac
@@ -69,6 +70,35 @@ check_manifests() {
     kubernetes-validate --kubernetes-version "$KUBERNETES" --strict --quiet "$scratch/$name.yaml" >&2 ||
       fail "Kubernetes $KUBERNETES would refuse what the chart renders with $name"
   done
+}
+
+check_alerts() {
+  local prometheus=$root/deploy/prometheus alertmanager=$root/deploy/alertmanager/alertmanager.yaml
+  quietly promtool check config --lint-fatal "$prometheus/prometheus.yaml" ||
+    fail "promtool does not like deploy/prometheus/prometheus.yaml or its rules"
+  quietly promtool test rules "$prometheus"/tests/*.yaml || fail "alerts do not fire as their tests say"
+  quietly amtool check-config "$alertmanager" || fail "amtool does not like deploy/alertmanager/alertmanager.yaml"
+  routed operators scope=pipeline severity=critical alertname=TallyhookTargetDown
+  routed operators alertname=SomethingElse
+  routed merchants scope=shop shop=a.example alertname=TallyhookReturnSpike
+  routed operators,merchants scope=shop shop=a.example alertname=TallyhookShopSilent
+  routed dead-mans-switch scope=watchdog alertname=TallyhookWatchdog
+}
+
+# Checks who receives an alert with these labels.
+routed() {
+  local receiver=$1
+  shift
+  quietly amtool config routes test --config.file "$alertmanager" --verify.receivers="$receiver" "$@" ||
+    fail "an alert with $* does not reach $receiver"
+}
+
+# Shows what a command says only where it fails.
+quietly() {
+  "$@" >"$scratch/said" 2>&1 || {
+    cat "$scratch/said" >&2
+    return 1
+  }
 }
 
 fail() {

@@ -9,8 +9,8 @@ use common::shop::ShopDomain;
 use common::time::Timestamp;
 use prometheus::core::Collector;
 use prometheus::{
-    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry,
+    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry,
 };
 
 use rustc_hash::FxHashSet;
@@ -29,6 +29,7 @@ const SECONDS: [f64; 12] =
 /// What the aggregator counts and measures.
 pub struct AggregatorMetrics {
     events_applied: IntCounterVec,
+    events_imported: IntCounter,
     commits: IntCounterVec,
     commit_duration: Histogram,
     orders_seen: IntCounterVec,
@@ -42,6 +43,10 @@ pub struct AggregatorMetrics {
     pub log_corrupt_records: IntGauge,
     /// Records behind, by partition.
     pub consumer_lag: IntGaugeVec,
+    /// 1 while the state answers.
+    pub state_readable: IntGauge,
+    /// 1 while a partition is not folded, or none is, until somebody does something about it.
+    pub fold_halted: IntGauge,
     /// 1 while history is folded.
     pub replaying: IntGauge,
     /// Shops in the state.
@@ -96,6 +101,10 @@ impl AggregatorMetrics {
                 "Events folded, by kind and whether they changed anything.",
                 &["kind", "effect"],
             )?,
+            events_imported: IntCounter::with_opts(opts(
+                "events_imported_total",
+                "Events of imports folded by this process: while it grows, history moves the figures.",
+            ))?,
             commits: counters(
                 "commits_total",
                 "Commits of a partition's state, by outcome.",
@@ -146,6 +155,14 @@ impl AggregatorMetrics {
                 opts("consumer_lag_events", "Records of the log that are not folded yet."),
                 &["partition"],
             )?,
+            state_readable: gauge(
+                "state_readable",
+                "1 while the state answers; while it does not, no figure of any shop is told.",
+            )?,
+            fold_halted: gauge(
+                "fold_halted",
+                "1 while a partition is not folded, or none is; /v1/status says why.",
+            )?,
             replaying: gauge("replaying", "1 while history is folded before the present.")?,
             shops_tracked: gauge("shops_tracked", "Shops in the state.")?,
             shops_exported: gauge("shops_exported", "Shops with series of their own.")?,
@@ -169,6 +186,7 @@ impl AggregatorMetrics {
         let [records, bytes, age] = self.spool.clone();
         vec![
             Box::new(self.events_applied.clone()),
+            Box::new(self.events_imported.clone()),
             Box::new(self.commits.clone()),
             Box::new(self.commit_duration.clone()),
             Box::new(self.orders_seen.clone()),
@@ -180,6 +198,8 @@ impl AggregatorMetrics {
             Box::new(self.log_errors.clone()),
             Box::new(self.log_corrupt_records.clone()),
             Box::new(self.consumer_lag.clone()),
+            Box::new(self.state_readable.clone()),
+            Box::new(self.fold_halted.clone()),
             Box::new(self.replaying.clone()),
             Box::new(self.shops_tracked.clone()),
             Box::new(self.shops_exported.clone()),
@@ -213,6 +233,9 @@ impl AggregatorMetrics {
             let effect = if event.changed { "changed" } else { "unchanged" };
             self.events_applied.with_label_values(&[event.kind, effect]).inc();
             latest = latest.max(event.at.ms() as f64 / 1000.0);
+            if event.imported {
+                self.events_imported.inc();
+            }
             if !replayed && !event.imported {
                 self.seen(event);
             }

@@ -374,8 +374,14 @@ impl<S: Store> Query<S> {
             partitions: self.partitions,
             lag_events: self.lag().map(|lag| lag.iter().sum()),
             replaying: self.progress.replaying(),
-            halted: self.progress.halted(),
+            halted: self.halted(),
         }
+    }
+
+    /// Why a partition is not folded, or none is, if so.
+    #[must_use]
+    pub fn halted(&self) -> Option<String> {
+        self.progress.halted()
     }
 
     /// Whether history is being folded.
@@ -417,7 +423,7 @@ impl<S: Store> Query<S> {
                 "{passed} damaged records of the log were passed over; see `tallyhook log verify`"
             ));
         }
-        warnings.extend(self.progress.halted().map(|why| format!("the fold stopped: {why}")));
+        warnings.extend(self.halted().map(|why| format!("the fold stopped: {why}")));
         warnings
     }
 

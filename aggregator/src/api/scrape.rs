@@ -43,9 +43,11 @@ const MONEY: [(&str, &str); 4] = [
 pub async fn metrics<S: Store>(api: web::Data<Api<S>>) -> Result<HttpResponse, Problem> {
     let asked = blocking(&api.query, |query| {
         // A store that fails is in the log already; one that only moved is read with the next scrape.
-        Ok((gather(query).unwrap_or_default(), query.lag().unwrap_or_default()))
+        Ok((gather(query).ok(), query.lag().unwrap_or_default()))
     });
     let (kpis, lags) = asked.await?;
+    api.metrics.state_readable.set(i64::from(kpis.is_some()));
+    let kpis = kpis.unwrap_or_default();
     let (metrics, query) = (&api.metrics, &api.query);
     for (partition, lag) in (0..).zip(&lags) {
         let label = [u16::to_string(&partition)];
@@ -60,6 +62,7 @@ pub async fn metrics<S: Store>(api: web::Data<Api<S>>) -> Result<HttpResponse, P
     if let Some(latest) = kpis.latest {
         metrics.saw(latest);
     }
+    metrics.fold_halted.set(i64::from(query.halted().is_some()));
     metrics.replaying.set(i64::from(query.is_replaying()));
     metrics.log_corrupt_records.set(i64::try_from(query.corrupt_records()).unwrap_or(i64::MAX));
     metrics.shops_tracked.set(i64::try_from(kpis.tracked).unwrap_or(i64::MAX));
@@ -123,6 +126,10 @@ fn gather<S: Store>(query: &Query<S>) -> Result<Gathered, Problem> {
             let raised = f64::from(u8::from(detection.is_raised(*cause)));
             gauges.spike_score.with_label_values(&labels).set(*score);
             gauges.spike_alarm.with_label_values(&labels).set(raised);
+            if let Some(excess) = detection.excess(*cause) {
+                gauges.spike_returned.with_label_values(&labels).set(excess.returns);
+                gauges.spike_expected.with_label_values(&labels).set(excess.expected);
+            }
         }
         if let Some(last) = query.shop_doc(&shop)?.last_event_at {
             gauges.last_event.with_label_values(&[shop.as_str()]).set(last.ms() as f64 / 1000.0);
@@ -141,6 +148,8 @@ struct Gauges {
     return_reason_ratio: GaugeVec,
     spike_score: GaugeVec,
     spike_alarm: GaugeVec,
+    spike_returned: GaugeVec,
+    spike_expected: GaugeVec,
     last_event: GaugeVec,
 }
 
@@ -194,6 +203,16 @@ impl Gauges {
             spike_alarm: gauge(
                 "return_spike_alarm",
                 "1 while an alarm of a return spike is under way, by reason.",
+                &["shop", "reason"],
+            )?,
+            spike_returned: gauge(
+                "return_spike_returned_orders",
+                "While an alarm is under way: orders that came back in its window or cohort.",
+                &["shop", "reason"],
+            )?,
+            spike_expected: gauge(
+                "return_spike_expected_orders",
+                "While an alarm is under way: orders that were expected to.",
                 &["shop", "reason"],
             )?,
             last_event: gauge(

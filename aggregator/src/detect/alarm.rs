@@ -107,7 +107,14 @@ impl Detection {
     /// Whether an alarm of a cause is under way.
     #[must_use]
     pub fn is_raised(&self, cause: Cause) -> bool {
-        self.alarms.iter().any(|alarm| alarm.cause == cause && alarm.episode.ended.is_none())
+        self.excess(cause).is_some()
+    }
+
+    /// What the alarm of a cause that is under way exceeds by; of both scans', the likelier one.
+    #[must_use]
+    pub fn excess(&self, cause: Cause) -> Option<Excess> {
+        let of_cause = |alarm: &&Alarm| alarm.cause == cause && alarm.episode.ended.is_none();
+        self.alarms.iter().filter(of_cause).map(|alarm| alarm.excess).reduce(Excess::larger)
     }
 }
 

@@ -3,9 +3,10 @@
 
 use serde_json::{Value, json};
 
+use crate::metrics::OF_ALARMS;
 use crate::support::{Clock, Delivery, Home, Server, order};
 
-const SHOP: &str = "spike.example";
+pub const SHOP: &str = "spike.example";
 /// Days of history, and orders on each.
 const DAYS: i64 = 200;
 const ORDERS: i64 = 60;
@@ -15,15 +16,15 @@ const REASONS: [&str; 6] = ["defective", "fit", "unwanted", "color", "size_too_s
 const SPIKE_HOURS: i64 = 72;
 
 /// An order, and when and why it came back; hours are counted back from now.
-struct Placed {
-    id: i64,
-    hours_ago: i64,
-    returned: Option<(i64, &'static str)>,
+#[derive(Clone)]
+pub struct Placed {
+    pub id: i64,
+    pub hours_ago: i64,
+    pub returned: Option<(i64, &'static str)>,
 }
 
-/// Every tenth order of a day comes back within 25 days. In the last days, so do others of which more
-/// are defective.
-fn history() -> Vec<Placed> {
+/// Every tenth order of a day comes back within 25 days.
+pub fn calm() -> Vec<Placed> {
     let mut orders = Vec::new();
     for day in 0..DAYS {
         for number in 0..ORDERS {
@@ -35,15 +36,38 @@ fn history() -> Vec<Placed> {
             orders.push(Placed { id: 1 + day * ORDERS + number, hours_ago, returned });
         }
     }
-    for hours_ago in (1..=SPIKE_HOURS).step_by(2) {
-        // An order of ten days before that did not come back.
-        let day = DAYS - 10 - hours_ago / 24;
-        let index = usize::try_from(day * ORDERS + hours_ago / 2 % 36 + hours_ago / 2 % 36 / 9);
-        let spoilt = orders[index.expect("an index")..].iter_mut();
-        let spoilt = spoilt.filter(|order| order.returned.is_none()).nth(1).expect("an order");
-        spoilt.returned = Some((hours_ago, "defective"));
+    orders
+}
+
+/// Orders of ten days before that come back as defective in the last days, the first one first.
+pub fn spoilt(calm: &[Placed]) -> Vec<Placed> {
+    let mut kept: Vec<&Placed> = calm.iter().filter(|order| order.returned.is_none()).collect();
+    let spoil = |hours_ago: i64| {
+        let at = kept.iter().position(|order| order.hours_ago <= hours_ago + 240);
+        let order = kept.remove(at.expect("an order"));
+        Placed { returned: Some((hours_ago, "defective")), ..order.clone() }
+    };
+    (1..=SPIKE_HOURS).rev().step_by(2).map(spoil).collect()
+}
+
+/// The history of a shop whose returns spike.
+fn history() -> Vec<Placed> {
+    let mut orders = calm();
+    for spoilt in spoilt(&orders.clone()) {
+        let order = orders.iter_mut().find(|order| order.id == spoilt.id);
+        order.expect("of these").returned = spoilt.returned;
     }
     orders
+}
+
+/// Imports a history and serves it.
+pub fn serve(home: &Home, clock: Clock, history: &[Placed]) -> Server {
+    let lines: Vec<String> = history.iter().map(|one| line(clock, one).to_string()).collect();
+    std::fs::write(home.path("history.jsonl"), lines.join("\n")).expect("a file");
+    home.stdout(&["backfill", "events-jsonl", "history.jsonl"]);
+    let server = home.serve();
+    server.settle();
+    server
 }
 
 /// The order as an event line.
@@ -59,7 +83,7 @@ fn line(clock: Clock, placed: &Placed) -> Value {
     })
 }
 
-fn alarms(server: &Server, query: &str) -> Value {
+pub fn alarms(server: &Server, query: &str) -> Value {
     server.json(&format!("/v1/shops/{SHOP}/alarms{query}"))
 }
 
@@ -87,11 +111,7 @@ fn counted(history: &[Placed], clock: Clock, reply: &Value, alarm: &Value, reaso
 #[test]
 fn a_spike_is_told_with_figures_that_can_be_counted() {
     let (home, clock, history) = (Home::new(), Clock::now(), history());
-    let lines: Vec<String> = history.iter().map(|one| line(clock, one).to_string()).collect();
-    std::fs::write(home.path("history.jsonl"), lines.join("\n")).expect("a file");
-    home.stdout(&["backfill", "events-jsonl", "history.jsonl"]);
-    let server = home.serve();
-    server.settle();
+    let server = serve(&home, clock, &history);
 
     let reply = alarms(&server, "");
     assert_eq!((&reply["shop"], &reply["threshold"]), (&json!(SHOP), &json!(9.0)));
@@ -127,6 +147,9 @@ fn a_spike_is_told_with_figures_that_can_be_counted() {
     assert!(scores.iter().all(|one| one["score"].as_f64() < Some(9.0)), "{before:#}");
 
     let metrics = server.get("/metrics").body;
+    for (name, kind) in OF_ALARMS {
+        assert!(metrics.contains(&format!("\n# TYPE tallyhook_{name} {kind}\n")), "{name}");
+    }
     let sample = |name: &str, reason: &str| -> f64 {
         let name = format!("tallyhook_{name}{{reason=\"{reason}\",shop=\"{SHOP}\"}} ");
         let line = metrics.lines().find_map(|line| line.strip_prefix(&name));

@@ -1,6 +1,7 @@
 //! The program from its outside: the real binary on loopback, spoken to over HTTP and its commands.
 
 mod alarms;
+mod alerting;
 mod api;
 mod brokers;
 mod cli;

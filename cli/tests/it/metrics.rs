@@ -10,8 +10,8 @@ use crate::support::{Clock, Delivery, Home, Server, deliveries, line, order, wit
 
 const SHOP: &str = "a.example";
 
-/// The contract's names and types, without those of the detector.
-const NAMES: [(&str, &str); 42] = [
+/// Names and types that a shop of any age shows.
+pub const NAMES: [(&str, &str); 45] = [
     ("webhooks_total", "counter"),
     ("webhook_duration_seconds", "histogram"),
     ("webhook_delivery_lag_seconds", "histogram"),
@@ -19,9 +19,12 @@ const NAMES: [(&str, &str); 42] = [
     ("log_errors_total", "counter"),
     ("log_corrupt_records", "gauge"),
     ("events_applied_total", "counter"),
+    ("events_imported_total", "counter"),
     ("dead_letters_total", "counter"),
     ("commits_total", "counter"),
     ("consumer_lag_events", "gauge"),
+    ("state_readable", "gauge"),
+    ("fold_halted", "gauge"),
     ("replaying", "gauge"),
     ("last_event_timestamp_seconds", "gauge"),
     ("commit_duration_seconds", "histogram"),
@@ -54,6 +57,14 @@ const NAMES: [(&str, &str); 42] = [
     ("spool_records", "gauge"),
     ("spool_bytes", "gauge"),
     ("spool_oldest_age_seconds", "gauge"),
+];
+
+/// Those of a shop that is watched for return spikes, the last two while there is one.
+pub const OF_ALARMS: [(&str, &str); 4] = [
+    ("return_spike_score", "gauge"),
+    ("return_spike_alarm", "gauge"),
+    ("return_spike_returned_orders", "gauge"),
+    ("return_spike_expected_orders", "gauge"),
 ];
 
 /// The labels that the contract allows, and `le` of histograms.
@@ -233,6 +244,8 @@ fn the_gauges_are_the_figures() {
     check("shops_tracked", &[], 1.0);
     check("shops_exported", &[], 1.0);
     check("replaying", &[], 0.0);
+    check("state_readable", &[], 1.0);
+    check("fold_halted", &[], 0.0);
     check("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1.0);
     // Undefined ratios have no sample: nobody bought in the day before.
     let undefined =

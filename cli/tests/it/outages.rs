@@ -65,6 +65,15 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// What a fold tells while there is no state to read.
+fn tells_of_itself(fold: &Server) {
+    let metrics = fold.get("/metrics");
+    assert_eq!(metrics.status, 200, "{metrics:?}");
+    for line in ["commits_total{outcome=\"error\"} ", "shops_exported 0\n", "state_readable 0\n"] {
+        assert!(metrics.body.contains(&format!("\ntallyhook_{line}")), "{line}");
+    }
+}
+
 #[test]
 fn whatever_redis_loses_is_folded_again() {
     let mut redis = Redis::start();
@@ -85,10 +94,7 @@ fn whatever_redis_loses_is_folded_again() {
         redis.kill();
         let expected = pair.post(EACH);
         for fold in &pair.folds {
-            let metrics = fold.get("/metrics");
-            assert_eq!(metrics.status, 200, "{metrics:?}");
-            assert!(metrics.body.contains("\ntallyhook_commits_total{outcome=\"error\"}"));
-            assert!(metrics.body.contains("\ntallyhook_shops_exported 0\n"));
+            tells_of_itself(fold);
         }
         redis.restart();
         pair.converge("killed and started again", &expected);

@@ -149,6 +149,7 @@ fn assert_halted(fold: &Server, words: &[String]) {
         assert!(warnings.contains(words), "no {words} in {warnings}");
         assert!(messages.contains(words), "no {words} in {messages}");
     }
+    assert!(fold.get("/metrics").body.contains("\ntallyhook_fold_halted 1\n"));
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn copy_all(from: &Path, to: &Path) {
 
 #[test]
 fn what_is_deployed_with_passes_its_checks() {
-    for check in ["dockerfile", "compose", "chart", "manifests"] {
+    for check in ["dockerfile", "compose", "chart", "manifests", "alerts"] {
         let output = checked(check, "deploy/Dockerfile", "FROM ", "FROM ");
         assert!(output.status.success(), "{check}: {output:?}");
     }
@@ -91,6 +91,23 @@ fn broken_values_are_refused() {
     let embedded = "helm/tallyhook/ci/embedded-values.yaml";
     refuses(embedded, ("host: hooks.example.org", "host: \"\""), "host");
     refuses(embedded, ("secretKeys: [till-secret]", "secrets: [till-secret]"), "secrets");
+}
+
+#[test]
+fn broken_alerts_are_refused() {
+    let refuses = |file, change, expected| refuses("alerts", file, change, expected);
+    let shops = "deploy/prometheus/rules/shops.yaml";
+    refuses(shops, ("max by (shop, reason)", "max by (shop reason)"), "parse error");
+    refuses(shops, ("day_to_month < 0.7", "day_to_month < 0.3"), "do not fire as their tests say");
+    refuses(shops, (">= 20\n", ">= 2\n"), "TallyhookRefundSurge");
+    let muted = ("unless on () tallyhook:history_moves:bool == 1", "");
+    refuses(shops, muted, "TallyhookReturnSpike");
+    let prometheus = "deploy/prometheus/prometheus.yaml";
+    refuses(prometheus, ("scrape_interval: 15s", "scrape_every: 15s"), "scrape_every");
+    let alertmanager = "deploy/alertmanager/alertmanager.yaml";
+    refuses(alertmanager, ("receiver: merchants", "receiver: merchant"), "merchant");
+    let route = ("matchers: [scope = \"shop\"]", "matchers: [scope = \"shops\"]");
+    refuses(alertmanager, route, "does not reach merchants");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What Tallyhook is deployed with: each check refuses a broken copy, and what image, Compose and chart
 //! say runs as processes of this machine.
 
+mod alerts;
 mod chart;
 mod checks;
 mod compose;

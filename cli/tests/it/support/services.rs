@@ -263,7 +263,7 @@ fn spawn(dir: &Path, port: u16, arguments: &[String]) -> Child {
 }
 
 /// A port below those that the system gives to clients, whose cluster bus, 10,000 above, is free too.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     static GIVEN: std::sync::Mutex<Vec<u16>> = std::sync::Mutex::new(Vec::new());
     let mut given = GIVEN.lock().expect("no panic");
     let begin = 7_000 + u16::try_from(std::process::id() % 10_000).expect("small");
