@@ -6,6 +6,7 @@
 mod additions;
 mod apply;
 pub mod book;
+mod buckets;
 mod caches;
 pub mod carried;
 pub mod checkout;
@@ -29,20 +30,18 @@ pub mod watched;
 mod work;
 pub mod young;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use common::event::{Body, Event};
 use common::shop::ShopDomain;
 use common::store::{Commit, Committed, Snapshot, Store, StoreError};
 use common::time::Timestamp;
-use rustc_hash::FxHashMap;
 
+use buckets::finish;
 use caches::Caches;
-use docs::{Docs, Source};
-use field::Sums;
-use hours::{HoursDoc, day_of};
-use keys::{Keys, Kind};
+use docs::Source;
+use keys::Keys;
 use redact::Survivors;
 use report::{Applied, Seen};
 use shop::ShopSettings;
@@ -317,70 +316,6 @@ fn apply(work: &mut Work<'_>, mut event: Event) -> Result<Applied, StoreError> {
     let changed = work.apply(event, &mut seen)?;
     seen.checkout_completed = std::mem::take(&mut work.completed);
     Ok(Applied { shop, kind, topic, at, changed, imported, seen })
-}
-
-/// Adds the counters to their buckets and hands everything that changed to `writes`.
-fn finish(
-    mut work: Work<'_>,
-    writes: &mut Vec<(Vec<u8>, Option<Vec<u8>>)>,
-    report: &mut Report,
-) -> Result<(), StoreError> {
-    let counted = std::mem::take(&mut work.counted);
-    let (hours, watched) = (changed(&counted.hours), changed(&counted.watched));
-    let days = changed(&counted.days);
-    let of_day = |kind| move |(hour, _): &(i64, &Sums)| (kind, day_of(*hour));
-    let buckets = hours.iter().map(of_day(Kind::Hours));
-    let buckets = buckets.chain(watched.iter().map(of_day(Kind::Watched)));
-    let buckets = buckets.chain(days.iter().map(|(day, _)| (Kind::Day, *day)));
-    let buckets: BTreeSet<_> =
-        buckets.map(|(kind, number)| (kind, work.keys.bucket(kind, number))).collect();
-    let missing = buckets.into_iter().filter(|(kind, key)| !work.caches.holds(*kind, key));
-    let missing: Vec<_> = missing.collect();
-    work.caches.load(missing, work.source)?;
-    add_hours(Kind::Hours, &hours, &work.keys, &mut work.caches.hours, work.source)?;
-    add_hours(Kind::Watched, &watched, &work.keys, &mut work.caches.watched, work.source)?;
-    for (day, sums) in &days {
-        let key = work.keys.bucket(Kind::Day, *day);
-        let mut doc = work.caches.days.take(&key, work.source)?.unwrap_or_default();
-        doc.add_all(sums);
-        work.caches.days.put(key, Some(doc).filter(|doc| !doc.is_empty()));
-    }
-    work.doc.totals.add_all(&counted.totals);
-    let present = work.doc.received_at;
-    work.caches.shops.put(work.keys.shop(), Some(work.doc));
-    writes.extend(young::expire(&work.keys, work.source, work.began_at, present)?);
-    writes.append(&mut work.indices);
-    work.caches.flush(writes)?;
-    report.counted.push((work.shop, Some(counted)));
-    Ok(())
-}
-
-/// The buckets that change, in their order.
-fn changed(buckets: &FxHashMap<i64, Sums>) -> Vec<(i64, &Sums)> {
-    let changed = buckets.iter().filter(|bucket| !bucket.1.is_empty());
-    let mut changed: Vec<(i64, &Sums)> = changed.map(|(number, sums)| (*number, sums)).collect();
-    changed.sort_unstable_by_key(|entry| entry.0);
-    changed
-}
-
-/// Adds the counters of hours to the documents of their days.
-fn add_hours(
-    kind: Kind,
-    hours: &[(i64, &Sums)],
-    keys: &Keys,
-    docs: &mut Docs<HoursDoc>,
-    source: Source<'_>,
-) -> Result<(), StoreError> {
-    for hours in hours.chunk_by(|one, next| day_of(one.0) == day_of(next.0)) {
-        let Some((hour, _)) = hours.first() else { continue };
-        let key = keys.bucket(kind, day_of(*hour));
-        let mut doc = docs.take(&key, source)?.unwrap_or_default();
-        for (hour, sums) in hours {
-            doc.add(*hour, sums);
-        }
-        docs.put(key, Some(doc).filter(|doc| !doc.is_empty()));
-    }
-    Ok(())
 }
 
 /// The position that every partition of a view stands at.
