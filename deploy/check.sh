@@ -5,14 +5,16 @@
 #
 # Checks: dockerfile, compose, chart (helm lint, with the chart's own schema), manifests (what the chart
 # renders, against the schemas of Kubernetes), alerts (Prometheus's and Alertmanager's configuration, the
-# rules and their unit tests). DIR holds deploy/ and helm/, and is this repository unless said otherwise:
-# the tests break copies and see that each check says so. setup.sh brings the tools.
+# rules and their unit tests), boards (Grafana's, made anew and compared). DIR holds deploy/ and helm/, and
+# is this repository unless said otherwise: the tests break copies and see that each check says so.
+# setup.sh brings the tools.
 set -euo pipefail
 
 KUBERNETES=1.37
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-PATH=$("$root/deploy/dev/setup.sh" path):$PATH
+tools=$("$root/deploy/dev/setup.sh" path)
+PATH=$tools:$PATH
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
@@ -21,13 +23,13 @@ main() {
     root=$(cd "$2" && pwd)
     shift 2
   fi
-  [ $# -gt 0 ] || set -- dockerfile compose chart manifests alerts
+  [ $# -gt 0 ] || set -- dockerfile compose chart manifests alerts boards
   local check
   for check in "$@"; do
     case $check in
-      dockerfile | compose | chart | manifests | alerts) "check_$check" ;;
+      dockerfile | compose | chart | manifests | alerts | boards) "check_$check" ;;
       *)
-        sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+        sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
         exit 2
         ;;
     esac
@@ -91,6 +93,14 @@ routed() {
   shift
   quietly amtool config routes test --config.file "$alertmanager" --verify.receivers="$receiver" "$@" ||
     fail "an alert with $* does not reach $receiver"
+}
+
+check_boards() {
+  mkdir "$scratch/boards"
+  PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$tools/../containers python3 "$root/deploy/grafana/generate.py" --out "$scratch/boards" ||
+    fail "deploy/grafana/generate.py cannot make the boards"
+  diff -r "$root/deploy/grafana/boards" "$scratch/boards" >&2 ||
+    fail "the boards are not what deploy/grafana/generate.py makes: run it"
 }
 
 # Shows what a command says only where it fails.

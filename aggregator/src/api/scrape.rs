@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 use common::reason::Reason;
 use common::shop::ShopDomain;
-use common::store::Store;
+use common::store::{Store, StoreError};
 use common::time::Timestamp;
 use prometheus::proto::MetricFamily;
 use prometheus::{Encoder, GaugeVec, Opts, Registry, TextEncoder};
@@ -11,8 +11,10 @@ use prometheus::{Encoder, GaugeVec, Opts, Registry, TextEncoder};
 use super::handlers::blocking;
 use super::{Api, Problem};
 use crate::alarms::name;
+use crate::detect::alarm::Detection;
 use crate::fold::field::Counter;
 use crate::kpi::Kpi;
+use crate::kpi::reader::ReadError;
 use crate::metrics::MOST_SHOPS;
 use crate::query::Query;
 use crate::window::{Asked, Window};
@@ -115,27 +117,30 @@ fn gather<S: Store>(query: &Query<S>) -> Result<Gathered, Problem> {
     sized.truncate(MOST_SHOPS);
     let exported = sized.len();
     for (_, shop) in sized {
-        let asked = Asked::Live { now: query.now() };
-        let answer = query.answer(&shop, &Window::EVERY, asked)?;
-        for row in crate::kpi::catalogue::kpis(&answer) {
-            gauges.set(shop.as_str(), &row);
-        }
-        let detection = query.detected(&shop)?;
-        for (cause, score) in &detection.scores {
-            let labels = [shop.as_str(), name(*cause)];
-            let raised = f64::from(u8::from(detection.is_raised(*cause)));
-            gauges.spike_score.with_label_values(&labels).set(*score);
-            gauges.spike_alarm.with_label_values(&labels).set(raised);
-            if let Some(excess) = detection.excess(*cause) {
-                gauges.spike_returned.with_label_values(&labels).set(excess.returns);
-                gauges.spike_expected.with_label_values(&labels).set(excess.expected);
-            }
-        }
-        if let Some(last) = query.shop_doc(&shop)?.last_event_at {
-            gauges.last_event.with_label_values(&[shop.as_str()]).set(last.ms() as f64 / 1000.0);
+        match export(query, &gauges, &shop) {
+            // A shop that moves under every try is told of by the next scrape.
+            Err(ReadError::Store(StoreError::Moved { .. })) | Ok(()) => {}
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(Gathered { registry: gauges.registry, tracked, exported, latest })
+}
+
+/// Sets the gauges of a shop.
+fn export<S: Store>(query: &Query<S>, gauges: &Gauges, shop: &ShopDomain) -> Result<(), ReadError> {
+    let asked = Asked::Live { now: query.now() };
+    let answer = query.answer(shop, &Window::EVERY, asked)?;
+    for row in crate::kpi::catalogue::kpis(&answer) {
+        gauges.set(shop.as_str(), &row);
+    }
+    // While history is folded it changes with each commit, and nobody is to be told of it.
+    if !query.is_replaying() {
+        gauges.set_detection(shop.as_str(), &*query.detected(shop)?);
+    }
+    if let Some(last) = query.shop_doc(shop)?.last_event_at {
+        gauges.last_event.with_label_values(&[shop.as_str()]).set(last.ms() as f64 / 1000.0);
+    }
+    Ok(())
 }
 
 struct Gauges {
@@ -222,6 +227,20 @@ impl Gauges {
             )?,
             registry,
         })
+    }
+
+    /// Sets the gauges of return spikes.
+    fn set_detection(&self, shop: &str, detection: &Detection) {
+        for (cause, score) in &detection.scores {
+            let labels = [shop, name(*cause)];
+            let excess = detection.excess(*cause);
+            self.spike_score.with_label_values(&labels).set(*score);
+            self.spike_alarm.with_label_values(&labels).set(excess.map_or(0.0, |_| 1.0));
+            if let Some(excess) = excess {
+                self.spike_returned.with_label_values(&labels).set(excess.returns);
+                self.spike_expected.with_label_values(&labels).set(excess.expected);
+            }
+        }
     }
 
     /// Sets the gauge of a figure; an undefined figure has no sample.

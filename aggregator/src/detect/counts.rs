@@ -58,7 +58,7 @@ impl Counts {
         Ok(counts)
     }
 
-    /// Adds what is watched in an hour from the epoch.
+    /// Adds what is watched in an hour from the epoch; hours come in their order.
     pub fn add(&mut self, hour: i64, sums: &Sums) {
         let at = usize::try_from(hour - self.hour_number(0)).ok();
         let Some(at) = at.filter(|at| *at < self.orders.len()) else { return };
@@ -85,7 +85,7 @@ impl Counts {
 
     /// Whether what is watched in `hour` takes part; events of the present hour do not yet.
     #[must_use]
-    pub fn heeds(last_hour: i64, hour: i64, sums: &Sums) -> bool {
+    pub fn takes_part(last_hour: i64, hour: i64, sums: &Sums) -> bool {
         let (present_day, day) = (day_of(last_hour + 1), day_of(hour));
         sums.iter().any(|(field, _)| match Watched::of(field) {
             // A day's lags are looked at once it is over.
@@ -157,11 +157,12 @@ impl Counts {
     #[must_use]
     pub fn returned_by(&self, cause: usize, day: usize, ages: usize) -> Vec<f64> {
         let mut by_age = vec![0.0; ages];
-        for of in &self.lags[cause] {
-            if of.day + of.lag <= day
-                && let Some(orders) = by_age.get_mut(day - of.day)
-            {
-                *orders += of.orders;
+        // They came in the order of their days.
+        let lags = &self.lags[cause];
+        let from = lags.partition_point(|of| of.day + ages <= day);
+        for of in lags[from..].iter().take_while(|of| of.day <= day) {
+            if of.day + of.lag <= day {
+                by_age[day - of.day] += of.orders;
             }
         }
         by_age
@@ -226,12 +227,12 @@ mod tests {
     }
 
     #[test]
-    fn events_of_the_present_hour_are_not_heeded_yet() {
+    fn events_of_the_present_hour_are_not_takes_part_yet() {
         let last = 24 * 500 + 3;
-        let is = |hour, watched| Counts::heeds(last, hour, &sums(&[(watched, 1)]));
+        let is = |hour, watched| Counts::takes_part(last, hour, &sums(&[(watched, 1)]));
         assert!(is(last, Watched::Orders) && !is(last + 1, Watched::Orders));
         assert!(is(24 * 490, Watched::Lag(None, 9)) && !is(24 * 490, Watched::Lag(None, 10)));
         // The last hour of a day ends it.
-        assert!(Counts::heeds(24 * 500 - 1, 24 * 490, &sums(&[(Watched::Lag(None, 9), 1)])));
+        assert!(Counts::takes_part(24 * 500 - 1, 24 * 490, &sums(&[(Watched::Lag(None, 9), 1)])));
     }
 }

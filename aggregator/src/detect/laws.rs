@@ -3,6 +3,7 @@
 //! Each law is what the shop's own returns show, mixed with one that is believed in before there are
 //! any, which counts for [`PRIOR_WEIGHT`] returns.
 
+use super::period::DAY_HOURS;
 use crate::fold::watched;
 
 /// The longest lag in days that is told apart.
@@ -14,8 +15,6 @@ const PRIOR_WEIGHT: f64 = 200.0;
 const PRIOR_LAG: (f64, f64, usize) = (14.0, 8.0, 2);
 /// Days of a week.
 const WEEK: usize = 7;
-/// Hours of a day.
-const DAY: usize = 24;
 
 /// Lags in days, from 0 on.
 pub type Lags<T> = [T; MOST_LAG_DAYS + 1];
@@ -30,7 +29,7 @@ pub struct Rhythm {
     /// By the day's number from the epoch, modulo 7; 1 on average.
     weekday: [f64; WEEK],
     /// They add up to 1.
-    hour: [f64; DAY],
+    hour: [f64; DAY_HOURS],
 }
 
 impl LagLaw {
@@ -81,13 +80,13 @@ impl Rhythm {
     /// What is believed in beforehand: no day and no hour differs.
     #[must_use]
     pub const fn flat() -> Self {
-        Self { weekday: [1.0; WEEK], hour: [1.0 / DAY as f64; DAY] }
+        Self { weekday: [1.0; WEEK], hour: [1.0 / DAY_HOURS as f64; DAY_HOURS] }
     }
 
     /// What `days` of hourly returns make of it, from the day `first` on, beside what was due on each.
     #[must_use]
-    pub fn learnt(first: i64, days: &[([f64; DAY], f64)]) -> Self {
-        let (mut by_weekday, mut due, mut by_hour) = ([0.0; WEEK], [0.0; WEEK], [0.0; DAY]);
+    pub fn learnt(first: i64, days: &[([f64; DAY_HOURS], f64)]) -> Self {
+        let (mut by_weekday, mut due, mut by_hour) = ([0.0; WEEK], [0.0; WEEK], [0.0; DAY_HOURS]);
         for (day, (returns, due_then)) in (first..).zip(days) {
             by_weekday[weekday(day)] += returns.iter().sum::<f64>();
             due[weekday(day)] += due_then;
@@ -105,7 +104,7 @@ impl Rhythm {
             *factor = (PRIOR_WEIGHT / WEEK as f64 + returns) / share(due);
         }
         for (share, returns) in rhythm.hour.iter_mut().zip(by_hour) {
-            *share = (PRIOR_WEIGHT / DAY as f64 + returns) / (PRIOR_WEIGHT + all);
+            *share = (PRIOR_WEIGHT / DAY_HOURS as f64 + returns) / (PRIOR_WEIGHT + all);
         }
         rhythm
     }
@@ -119,7 +118,7 @@ impl Rhythm {
     /// The share of an hour of the day.
     #[must_use]
     pub fn of_hour(&self, hour: usize) -> f64 {
-        self.hour[hour % DAY]
+        self.hour[hour % DAY_HOURS]
     }
 }
 
@@ -168,7 +167,7 @@ mod tests {
     fn a_rhythm_is_learnt_from_returns_beside_what_was_due() {
         // Twice as much is due on one weekday, three times as much comes, all in one hour.
         let day = |day: i64| {
-            let mut returns = [0.0; DAY];
+            let mut returns = [0.0; DAY_HOURS];
             returns[9] = if day % 7 == 2 { 3_000.0 } else { 1_000.0 };
             (returns, if day % 7 == 2 { 2_000.0 } else { 1_000.0 })
         };
@@ -177,7 +176,7 @@ mod tests {
         let ratio = rhythm.of_day(2) / rhythm.of_day(3);
         assert!((1.495..1.5).contains(&ratio), "{ratio}");
         assert!(rhythm.of_hour(9) > 0.99 && rhythm.of_hour(10) < 0.001);
-        close((0..DAY).map(|hour| rhythm.of_hour(hour)).sum(), 1.0);
+        close((0..DAY_HOURS).map(|hour| rhythm.of_hour(hour)).sum(), 1.0);
         assert_eq!(Rhythm::learnt(0, &[]), Rhythm::flat());
     }
 }

@@ -13,3 +13,4 @@ pub mod episode;
 pub mod glr;
 pub mod laws;
 pub mod period;
+mod shop;

@@ -15,7 +15,7 @@ pub const BASELINE_DAYS: usize = 56;
 /// The days between the baseline and the present one, the present one included.
 pub const GAP_DAYS: usize = 28;
 /// The returns that the prior rate counts for.
-const PRIOR_RETURNS: f64 = 2.0;
+pub const PRIOR_RETURNS: f64 = 2.0;
 /// The dispersion that is believed in before there is any history, and the days it counts for: they
 /// weigh as 56 days of 10 returns each.
 const PRIOR_DISPERSION: (f64, f64) = (112.0, 5_600.0);

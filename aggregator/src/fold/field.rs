@@ -76,7 +76,8 @@ pub enum Counter {
 
 const PRECEDING: u32 = Counter::Preceding as u32;
 const BOTH: u32 = Counter::Both as u32;
-const WATCHED: u32 = Counter::WatchedOrders as u32;
+const WATCHED_ORDERS: u32 = Counter::WatchedOrders as u32;
+const WATCHED_LAGS: u32 = Counter::WatchedLags as u32;
 
 /// A counter with what it is split by: a currency, a reason, a window, or nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -123,7 +124,7 @@ impl Field {
     /// Whether the detector of return spikes watches it; it has buckets of its own then.
     #[must_use]
     pub const fn is_watched(self) -> bool {
-        self.counter() >= WATCHED
+        matches!(self.counter(), WATCHED_ORDERS..=WATCHED_LAGS)
     }
 
     /// The number that stands for the counter alone.

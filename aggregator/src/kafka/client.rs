@@ -35,7 +35,7 @@ impl Logged {
 
     /// Whether the client has lost all brokers.
     pub(super) fn is_stranded(&self) -> bool {
-        self.stranded.is_so()
+        self.stranded.has_no_brokers()
     }
 }
 
@@ -49,7 +49,7 @@ impl ClientContext for Logged {
     }
 
     fn stats_raw(&self, statistics: &[u8]) {
-        self.stranded.hear(statistics);
+        self.stranded.read_statistics(statistics);
     }
 }
 

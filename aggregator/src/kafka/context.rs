@@ -71,7 +71,7 @@ impl Member {
 
     /// Whether the client has lost all brokers.
     pub(super) fn is_stranded(&self) -> bool {
-        self.stranded.is_so()
+        self.stranded.has_no_brokers()
     }
 
     /// Why a broker would not let this member in, if one did not.
@@ -118,7 +118,7 @@ impl ClientContext for Member {
     }
 
     fn stats_raw(&self, statistics: &[u8]) {
-        self.stranded.hear(statistics);
+        self.stranded.read_statistics(statistics);
     }
 }
 

@@ -26,6 +26,8 @@ use crate::simulate::{self, DEMO_SHOP, Delivery, Pace, Plan, Target};
 
 /// How far the history goes back.
 const HISTORY_DAYS: i64 = 730;
+/// How many days ago a batch of the most popular product was sold spoilt: from, and to.
+const SPOILT_DAYS: (i64, i64) = (15, 7);
 /// Live deliveries a second.
 const LIVE_RATE: f64 = 5.0;
 /// Events appended at once, and how many such groups are under way.
@@ -86,9 +88,16 @@ fn demonstrate(
     // A kept directory has its history; another seed keeps new orders apart from the old ones.
     let fresh = running.log.stats().records == 0;
     let (orders, seed) = if fresh { (orders, seed) } else { (1_000, to.ms().unsigned_abs()) };
-    let mut history = simulate::history(&Plan { seed, shops: vec![shop], from, to, orders });
+    let days_ago = |days: i64| to.plus_ms(-days * DAY_MS);
+    let spoilt = fresh.then(|| (days_ago(SPOILT_DAYS.0), days_ago(SPOILT_DAYS.1)));
+    let plan = Plan { seed, shops: vec![shop], from, to, orders, spoilt };
+    let mut history = simulate::history(&plan);
     if fresh {
         import(running, output, history.by_ref(), to, orders)?;
+        output.note(format_args!(
+            "a batch sold two weeks ago was spoilt: http://{}/v1/shops/{DEMO_SHOP}/alarms tells of it",
+            running.admin
+        ));
     }
     if running.stopping.load(Ordering::Acquire) {
         return Ok(());

@@ -40,6 +40,8 @@ const PLANS: [(&[ReturnStep], u32); 8] = [
     (&[Request, Approve, Close, Reopen, Pay, Close], 4),
     (&[Request], 2),
 ];
+/// The way of what was sold spoilt.
+const SPOILT: &[ReturnStep] = &[Approve, Close];
 /// The way of some returns of several units.
 const SHRINKING: &[ReturnStep] = &[Request, Approve, Shrink, Pay, Close];
 
@@ -50,10 +52,12 @@ impl Engine {
         if picks.is_empty() {
             return;
         }
+        let spoilt = self.is_spoilt(order);
         let lines = picks.iter().map(|(line, quantity)| {
             order.lines[*line].claimed += quantity;
             let kind = self.profile.products[order.lines[*line].product].kind;
-            let reason = reasons::choose(kind, &mut self.chance);
+            let reason =
+                if spoilt { reasons::defective() } else { reasons::choose(kind, &mut self.chance) };
             ReturnLine { id: self.ids.take(), line: *line, quantity: *quantity, reason }
         });
         let lines = lines.collect();
@@ -66,7 +70,9 @@ impl Engine {
             lines,
         });
         let units: u32 = picks.iter().map(|(_, quantity)| quantity).sum();
-        let plan = if units > 1 && self.chance.hit(0.2) {
+        let plan = if spoilt {
+            SPOILT
+        } else if units > 1 && self.chance.hit(0.2) {
             SHRINKING
         } else {
             PLANS[self.chance.weighted(&PLANS.map(|(_, weight)| weight))].0

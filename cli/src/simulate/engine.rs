@@ -29,6 +29,8 @@ pub(super) struct Engine {
     pub(super) customers: Customers,
     /// The instant that documents show for what happens now.
     pub(super) now: Timestamp,
+    /// When the most popular product is sold spoilt.
+    pub(super) spoilt: Option<(Timestamp, Timestamp)>,
     plan: Peekable<std::vec::IntoIter<Purchase>>,
     queue: BinaryHeap<Reverse<Entry>>,
     orders: HashMap<u32, Tracked>,
@@ -110,6 +112,7 @@ impl Engine {
             chance,
             customers: Customers::default(),
             now: from,
+            spoilt: None,
             plan: plan.into_iter().peekable(),
             queue: BinaryHeap::new(),
             orders: HashMap::new(),

@@ -23,6 +23,9 @@ pub struct Plan {
     pub to: Timestamp,
     /// Orders of each shop in between, exactly.
     pub orders: usize,
+    /// What is sold of each shop's most popular product between these instants is spoilt: most of it
+    /// comes back within days.
+    pub spoilt: Option<(Timestamp, Timestamp)>,
 }
 
 /// The deliveries of a plan in time order.
@@ -67,7 +70,9 @@ pub fn live<C: Clock>(mut history: History, clock: C) -> Live<C> {
 
 fn engine(plan: &Plan, number: usize) -> Option<Engine> {
     let domain = plan.shops.get(number)?.clone();
-    Some(Engine::new(domain, number, plan.seed, (plan.from, plan.to), plan.orders))
+    let mut engine = Engine::new(domain, number, plan.seed, (plan.from, plan.to), plan.orders);
+    engine.spoilt = plan.spoilt;
+    Some(engine)
 }
 
 impl History {

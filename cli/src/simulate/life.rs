@@ -14,6 +14,9 @@ use common::time::{DAY_MS, HOUR_MS};
 /// Chance of one more abandoned checkout for each completed one.
 const ABANDONED: f64 = 0.4;
 
+/// Share of the orders with a spoilt unit that come back.
+const SPOILT_COMES_BACK: f64 = 0.75;
+
 /// What happens to an order next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
@@ -204,6 +207,9 @@ impl Engine {
     fn fulfil(&mut self, key: u32, order: &mut Order) {
         order.fulfilled_at = Some(self.now);
         self.change("orders/fulfilled", order);
+        if self.is_spoilt(order) && self.chance.hit(SPOILT_COMES_BACK) {
+            return self.step_in(key, (24.0, 96.0), Step::StartReturn);
+        }
         if self.chance.hit(0.5) {
             self.change("orders/updated", order);
         }
@@ -226,6 +232,14 @@ impl Engine {
         if self.chance.hit(0.015) {
             self.step_in(key, (48.0, 480.0), Step::Goodwill);
         }
+    }
+
+    /// Whether the order holds a unit that was sold spoilt.
+    pub(super) fn is_spoilt(&self, order: &Order) -> bool {
+        let popularity = &self.profile.popularity;
+        let most = (0..popularity.len()).max_by_key(|product| popularity[*product]);
+        self.spoilt.is_some_and(|(from, to)| from <= order.placed_at && order.placed_at < to)
+            && order.lines.iter().any(|line| Some(line.product) == most)
     }
 
     /// Staff add a unit of a line, or a line.

@@ -156,7 +156,7 @@ fn plan(options: &Options) -> anyhow::Result<Plan> {
     };
     let shops = (0..options.shops).map(domain).collect::<anyhow::Result<_>>()?;
     let from = to.plus_ms(-HISTORY_DAYS * DAY_MS);
-    Ok(Plan { seed: options.seed, shops, from, to, orders: options.orders })
+    Ok(Plan { seed: options.seed, shops, from, to, orders: options.orders, spoilt: None })
 }
 
 /// Outcomes by delivery; an id that was acknowledged once is acknowledged, whatever its copies met.

@@ -25,6 +25,11 @@ static REASONS: [Reason; 14] = [
     reason("other", "arrived-late", "Arrived late"),
     reason("other", "comfort", "Comfort"),
 ];
+/// The reason of what was sold spoilt.
+pub(super) fn defective() -> &'static Reason {
+    &REASONS[6]
+}
+
 /// Shares for what is worn.
 const WORN: [u32; 14] = [26, 18, 17, 7, 5, 6, 6, 3, 3, 2, 3, 2, 1, 1];
 /// Shares for what is not.

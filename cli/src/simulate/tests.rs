@@ -22,7 +22,7 @@ fn plan_of(shops: usize, orders: usize, seed: u64) -> Plan {
     let shop =
         |number| ShopDomain::parse(&format!("sim-{number}.myshopify.com")).expect("a domain");
     let shops = (0..shops).map(shop).collect();
-    Plan { seed, shops, from: to.plus_ms(-365 * DAY_MS), to, orders }
+    Plan { seed, shops, from: to.plus_ms(-365 * DAY_MS), to, orders, spoilt: None }
 }
 
 #[test]

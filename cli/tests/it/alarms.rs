@@ -79,6 +79,7 @@ fn line(clock: Clock, placed: &Placed) -> Value {
     });
     json!({
         "type": "order", "shop": SHOP, "id": placed.id, "placed_at": at, "currency": "USD",
+        "customer": {"id": placed.id % 997},
         "lines": [{"id": 1, "quantity": 2, "price": "20.00"}], "returns": returns.unwrap_or(json!([])),
     })
 }

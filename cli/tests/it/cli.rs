@@ -261,7 +261,7 @@ fn the_demo_shows_a_shop_and_leaves_nothing() {
     let home = Home::new();
     let temporary = home.path("tmp");
     std::fs::create_dir(&temporary).expect("a directory");
-    let mut command = home.command(&["demo", "--orders", "300"]);
+    let mut command = home.command(&["demo"]);
     let command = command.env("TMPDIR", &temporary).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut demo = Demo(command.spawn().expect("the binary starts"));
     let lines = BufReader::new(demo.0.stdout.take().expect("a pipe")).lines();
@@ -269,8 +269,18 @@ fn the_demo_shows_a_shop_and_leaves_nothing() {
     let admin = lines.find_map(|line| line.strip_prefix("admin ").map(ToOwned::to_owned));
     let (admin, client) = (admin.expect("an address"), Client::new());
     let get = |path: &str| client.get(&format!("{admin}{path}"), &[]).expect("an answer");
-    wait_until("two years", Duration::from_secs(30), || {
-        get("/v1/shops").json()["shops"][0]["orders"].as_u64().is_some_and(|orders| orders > 200)
+    wait_until("two years", Duration::from_mins(3), || {
+        get("/v1/shops").json()["shops"][0]["orders"].as_u64().is_some_and(|orders| orders > 39_000)
+    });
+    wait_until("the spoilt batch to be found", Duration::from_mins(1), || {
+        let reply = get("/v1/shops/tallyhook-demo.myshopify.com/alarms").json();
+        let alarms = reply["alarms"].as_array().cloned().unwrap_or_default();
+        let is_found = |reason: &str| {
+            alarms
+                .iter()
+                .any(|alarm| alarm["reason"] == reason && alarm["active"] == Value::Bool(true))
+        };
+        is_found("all") && is_found("defective") && !is_found("unwanted")
     });
     wait_until("live traffic", Duration::from_secs(30), || {
         get("/metrics").body.contains("outcome=\"accepted\"")

@@ -3,6 +3,7 @@
 mod alarms;
 mod alerting;
 mod api;
+mod boards;
 mod brokers;
 mod cli;
 mod commands;

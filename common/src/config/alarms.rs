@@ -7,8 +7,9 @@ use super::reader::Reader;
 /// `[alarms]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Alarms {
-    /// `alarms.months_between_false`: about how many months pass between two false alarms of one
-    /// series, that is of all returns of a shop, or of one reason. 17 to 833, default 132.
+    /// `alarms.months_between_false`: about how many months pass between two false alarms of the scan
+    /// of the last weeks in one series, that is all returns of a shop, or those of one reason. 17 to
+    /// 833, default 132.
     pub months_between_false: u16,
 }
 

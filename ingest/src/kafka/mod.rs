@@ -221,7 +221,7 @@ impl Shared {
     /// The producer in use, after one that has lost all brokers was replaced.
     fn usable(&self) -> RwLockReadGuard<'_, Current> {
         let current = self.read();
-        if !current.stranded.is_so() {
+        if !current.stranded.has_no_brokers() {
             return current;
         }
         let generation = current.generation;

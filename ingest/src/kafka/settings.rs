@@ -153,7 +153,7 @@ impl ClientContext for Logged {
     }
 
     fn stats_raw(&self, statistics: &[u8]) {
-        self.stranded.hear(statistics);
+        self.stranded.read_statistics(statistics);
     }
 
     // Each of these also comes as a log line.

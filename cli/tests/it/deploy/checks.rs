@@ -51,7 +51,7 @@ fn copy_all(from: &Path, to: &Path) {
 
 #[test]
 fn what_is_deployed_with_passes_its_checks() {
-    for check in ["dockerfile", "compose", "chart", "manifests", "alerts"] {
+    for check in ["dockerfile", "compose", "chart", "manifests", "alerts", "boards"] {
         let output = checked(check, "deploy/Dockerfile", "FROM ", "FROM ");
         assert!(output.status.success(), "{check}: {output:?}");
     }
@@ -108,6 +108,14 @@ fn broken_alerts_are_refused() {
     refuses(alertmanager, ("receiver: merchants", "receiver: merchant"), "merchant");
     let route = ("matchers: [scope = \"shop\"]", "matchers: [scope = \"shops\"]");
     refuses(alertmanager, route, "does not reach merchants");
+}
+
+#[test]
+fn boards_that_are_not_as_their_generator_and_the_rules_say_are_refused() {
+    let refuses = |file, change| refuses("boards", file, change, "the boards are not what");
+    refuses("deploy/prometheus/rules/pipeline.yaml", ("[15m]))) > 600", "[15m]))) > 900"));
+    refuses("deploy/grafana/boards/tallyhook-service.json", ("\"s\"", "\"ms\""));
+    refuses("deploy/grafana/generate.py", ("Customers who came back", "Customers"));
 }
 
 #[test]
