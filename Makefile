@@ -44,7 +44,7 @@ lint: setup ## checks formatting, lints, licences, the boundaries of the crates,
 bench: setup ## measures; docs/PERFORMANCE.md says what and how
 	cargo bench --locked -p tallyhook --bench throughput
 
-soak: setup ## hours: kills, outages, faults, a real Kubernetes (KILL_ROUNDS=1000 FAULT_ROUNDS=20 KAFKA_OUTAGE_SECONDS=300 KAFKA_HANG_SECONDS=25)
+soak: setup ## hours: kills, outages, faults, a real Kubernetes (KILL_ROUNDS=1000 FAULT_ROUNDS=20 KAFKA_OUTAGE_SECONDS=300 KAFKA_HANG_SECONDS=25 DETECTOR_TIMES=10)
 	TALLYHOOK_TEST_KILL_ROUNDS=$(KILL_ROUNDS) TALLYHOOK_TEST_FAULT_ROUNDS=$(FAULT_ROUNDS) \
 	TALLYHOOK_TEST_KAFKA_OUTAGE_SECONDS=$(KAFKA_OUTAGE_SECONDS) \
 	TALLYHOOK_TEST_KAFKA_HANG_SECONDS=$(KAFKA_HANG_SECONDS) TALLYHOOK_TEST_DETECTOR_TIMES=$(DETECTOR_TIMES) \

@@ -12,9 +12,7 @@ use rustc_hash::FxHashMap;
 use tokio::sync::broadcast;
 
 use crate::detect::alarm::Detection;
-use crate::detect::counts::Counts;
 use crate::fold::Report;
-use crate::fold::field::Sums;
 use crate::kpi::live::HourSums;
 use crate::kpi::reader::ShopReader;
 
@@ -80,20 +78,15 @@ impl Views {
         }
         kept.position = end;
         for (shop, counted) in &report.counted {
-            match (kept.shops.get_mut(shop), counted) {
-                (Some(sums), Some(counted)) => sums.count(counted),
-                (_, None) => {
-                    kept.shops.remove(shop);
-                }
-                (None, Some(_)) => {}
-            }
-            let is_stale = |detection: &Arc<Detection>| {
-                let takes_part = |(hour, sums): (&i64, &Sums)| {
-                    Counts::takes_part(detection.last_hour, *hour, sums)
-                };
-                counted.as_ref().is_none_or(|counted| counted.watched.iter().any(takes_part))
+            let Some(counted) = counted else {
+                kept.shops.remove(shop);
+                kept.detections.remove(shop);
+                continue;
             };
-            if kept.detections.get(shop).is_some_and(is_stale) {
+            if let Some(sums) = kept.shops.get_mut(shop) {
+                sums.count(counted);
+            }
+            if kept.detections.get(shop).is_some_and(|one| one.is_stale_after(counted)) {
                 kept.detections.remove(shop);
             }
         }
@@ -124,21 +117,18 @@ impl Views {
     /// The sums of a shop at an hour, for a view of the store at `position`.
     pub fn sums(
         &self,
-        (partition, position): (u16, u64),
+        at: (u16, u64),
         shop: &ShopDomain,
         reader: &ShopReader<'_>,
         hour: i64,
     ) -> Result<HourSums, StoreError> {
-        if let Some(kept) = self.lock().get(&partition)
-            && kept.position == position
-            && let Some(sums) = kept.shops.get(shop)
-            && sums.hour == hour
-        {
-            return Ok(sums.clone());
+        let kept = |kept: &Kept| kept.shops.get(shop).filter(|sums| sums.hour == hour).cloned();
+        if let Some(sums) = self.kept(at, kept) {
+            return Ok(sums);
         }
         let totals = reader.shop()?.unwrap_or_default().totals;
         let sums = HourSums::read(reader, &totals, hour)?;
-        self.keep((partition, position), |kept| {
+        self.keep(at, |kept| {
             kept.shops.insert(shop.clone(), sums.clone());
         });
         Ok(sums)
@@ -147,23 +137,31 @@ impl Views {
     /// What the detector makes of a shop up to an hour, for a view of the store at `position`.
     pub fn detection<E>(
         &self,
-        (partition, position): (u16, u64),
+        at: (u16, u64),
         shop: &ShopDomain,
         last_hour: i64,
         detect: impl FnOnce() -> Result<Arc<Detection>, E>,
     ) -> Result<Arc<Detection>, E> {
-        if let Some(kept) = self.lock().get(&partition)
-            && kept.position == position
-            && let Some(detection) = kept.detections.get(shop)
-            && detection.last_hour == last_hour
+        let is_of = |one: &&Arc<Detection>| one.last_hour == last_hour;
+        if let Some(detection) =
+            self.kept(at, |kept| kept.detections.get(shop).filter(is_of).cloned())
         {
-            return Ok(detection.clone());
+            return Ok(detection);
         }
         let detection = detect()?;
-        self.keep((partition, position), |kept| {
+        self.keep(at, |kept| {
             kept.detections.insert(shop.clone(), detection.clone());
         });
         Ok(detection)
+    }
+
+    /// What is kept for a position.
+    fn kept<T>(
+        &self,
+        (partition, position): (u16, u64),
+        get: impl FnOnce(&Kept) -> Option<T>,
+    ) -> Option<T> {
+        self.lock().get(&partition).filter(|kept| kept.position == position).and_then(get)
     }
 
     /// Keeps something that stands for a position.

@@ -111,15 +111,21 @@ fn gather<S: Store>(query: &Query<S>) -> Result<Gathered, Problem> {
     for shop in shops {
         let doc = query.shop_doc(&shop)?;
         latest = latest.max(doc.last_event_at);
-        sized.push((doc.totals.total(Counter::Orders), shop));
+        sized.push((doc.totals.total(Counter::Orders), shop, doc.last_event_at));
     }
     sized.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     sized.truncate(MOST_SHOPS);
     let exported = sized.len();
-    for (_, shop) in sized {
+    for (_, shop, last) in sized {
         match export(query, &gauges, &shop) {
+            Ok(()) => {
+                if let Some(last) = last {
+                    let gauge = gauges.last_event.with_label_values(&[shop.as_str()]);
+                    gauge.set(last.ms() as f64 / 1000.0);
+                }
+            }
             // A shop that moves under every try is told of by the next scrape.
-            Err(ReadError::Store(StoreError::Moved { .. })) | Ok(()) => {}
+            Err(ReadError::Store(StoreError::Moved { .. })) => {}
             Err(error) => return Err(error.into()),
         }
     }
@@ -136,9 +142,6 @@ fn export<S: Store>(query: &Query<S>, gauges: &Gauges, shop: &ShopDomain) -> Res
     // While history is folded it changes with each commit, and nobody is to be told of it.
     if !query.is_replaying() {
         gauges.set_detection(shop.as_str(), &*query.detected(shop)?);
-    }
-    if let Some(last) = query.shop_doc(shop)?.last_event_at {
-        gauges.last_event.with_label_values(&[shop.as_str()]).set(last.ms() as f64 / 1000.0);
     }
     Ok(())
 }

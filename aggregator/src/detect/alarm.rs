@@ -1,12 +1,14 @@
 //! The alarms of a shop: its counts, what they let expect, and where they exceed it.
 
-use super::counts::{CAUSES, Counts};
+use super::counts::Counts;
 use super::episode::Episode;
 use super::glr::Excess;
 use super::laws::MOST_LAG_DAYS;
 use super::period::DAY_HOURS;
 use super::shop::Shop;
-use crate::fold::watched::Cause;
+use crate::fold::Counted;
+use crate::fold::field::Sums;
+use crate::fold::watched::{CAUSES, Cause};
 
 /// The threshold of the period scan: 0.0076 false alarms a series and month
 /// (`detector-acceptance.json`).
@@ -92,6 +94,14 @@ impl Detection {
         detection
     }
 
+    /// Whether what a batch counted takes part in it.
+    #[must_use]
+    pub fn is_stale_after(&self, counted: &Counted) -> bool {
+        let takes_part =
+            |(hour, sums): (&i64, &Sums)| Counts::takes_part(self.last_hour, *hour, sums);
+        counted.watched.iter().any(takes_part)
+    }
+
     /// What the alarm of a cause that is under way exceeds by; of both scans', the likelier one.
     #[must_use]
     pub fn excess(&self, cause: Cause) -> Option<Excess> {
@@ -105,7 +115,6 @@ mod tests {
     use common::reason::Reason;
 
     use super::*;
-    use crate::fold::field::Sums;
     use crate::fold::watched::Watched;
 
     /// Day numbers from the epoch: the first order, and a batch of four days that is spoilt.

@@ -2,20 +2,17 @@
 
 use std::ops::Range;
 
-use common::reason::Reason;
 use common::store::StoreError;
 
 use super::laws::Lags;
 use super::period::DAY_HOURS;
 use crate::fold::field::Sums;
 use crate::fold::hours::day_of;
-use crate::fold::watched::{Cause, Watched};
+use crate::fold::watched::{self, CAUSES, Cause, Watched};
 use crate::kpi::reader::ShopReader;
 
 /// Days that are looked back on: a year of matured orders.
 const DAYS: usize = 366 + super::laws::MOST_LAG_DAYS;
-/// Every cause: all returned orders, then by reason.
-pub const CAUSES: [Cause; 15] = causes();
 
 /// Counts of the hours up to one that is over.
 #[derive(Clone, Debug)]
@@ -64,19 +61,12 @@ impl Counts {
         let Some(at) = at.filter(|at| *at < self.orders.len()) else { return };
         for (field, amount) in sums.iter() {
             let orders = amount as f64;
-            let index = |cause| CAUSES.iter().position(|known| *known == cause);
             match Watched::of(field) {
                 Some(Watched::Orders) => self.orders[at] += orders,
-                Some(Watched::Returns(cause)) => {
-                    if let Some(cause) = index(cause) {
-                        self.returns[cause][at] += orders;
-                    }
-                }
+                Some(Watched::Returns(cause)) => self.returns[index(cause)][at] += orders,
                 Some(Watched::Lag(cause, lag)) => {
                     let (day, lag) = (at / DAY_HOURS, usize::from(lag));
-                    if let Some(cause) = index(cause) {
-                        self.lags[cause].push(Lagged { day, lag, orders });
-                    }
+                    self.lags[index(cause)].push(Lagged { day, lag, orders });
                 }
                 None => {}
             }
@@ -169,6 +159,11 @@ impl Counts {
     }
 }
 
+/// The place of a cause in [`CAUSES`].
+fn index(cause: Cause) -> usize {
+    usize::from(watched::number(cause))
+}
+
 fn first_hour_of(day: i64) -> i64 {
     day * signed(DAY_HOURS)
 }
@@ -177,18 +172,10 @@ fn signed(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-const fn causes() -> [Cause; 15] {
-    let mut causes = [None; 15];
-    let mut at = 0;
-    while at < Reason::ALL.len() {
-        causes[at + 1] = Some(Reason::ALL[at]);
-        at += 1;
-    }
-    causes
-}
-
 #[cfg(test)]
 mod tests {
+    use common::reason::Reason;
+
     use super::*;
 
     fn sums(watched: &[(Watched, i128)]) -> Sums {
@@ -214,7 +201,7 @@ mod tests {
     fn what_came_back_by_a_day_is_counted_by_the_age_of_its_orders() {
         let mut counts = Counts::until(24 * 501 - 1);
         let defective = Some(Reason::Defective);
-        let at = CAUSES.iter().position(|cause| *cause == defective).expect("a cause");
+        let at = index(defective);
         counts.add(
             24 * 490,
             &sums(&[(Watched::Lag(defective, 9), 2), (Watched::Lag(defective, 10), 4)]),
@@ -227,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn events_of_the_present_hour_are_not_takes_part_yet() {
+    fn events_of_the_present_hour_do_not_take_part_yet() {
         let last = 24 * 500 + 3;
         let is = |hour, watched| Counts::takes_part(last, hour, &sums(&[(watched, 1)]));
         assert!(is(last, Watched::Orders) && !is(last + 1, Watched::Orders));

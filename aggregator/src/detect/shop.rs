@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use super::alarm::{Alarm, Scan, THRESHOLD};
 use super::cohort::{self, COHORT_DAYS};
-use super::counts::{CAUSES, Counts};
+use super::counts::Counts;
 use super::episode::{self, Episode};
 use super::glr::Excess;
 use super::laws::{LagLaw, MOST_LAG_DAYS, Rhythm};
 use super::period::{DAY_HOURS, GAP_DAYS, PRIOR_RETURNS, PeriodScan};
-use crate::fold::watched::Cause;
+use crate::fold::watched::{CAUSES, Cause};
 
 /// The threshold of the cohort scan: 0.0021 false alarms a series and month.
 const COHORT_THRESHOLD: f64 = 8.0;

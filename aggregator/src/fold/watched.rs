@@ -18,6 +18,9 @@ pub const MOST_LAG_DAYS: u8 = 60;
 /// What returned orders are told apart by: a reason, or none for all of them.
 pub type Cause = Option<Reason>;
 
+/// Every cause, by its number: all returned orders, then by reason.
+pub const CAUSES: [Cause; Reason::ALL.len() + 1] = causes();
+
 /// What a watched field counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watched {
@@ -59,12 +62,12 @@ impl Watched {
 }
 
 /// What an order that was placed at an instant, and of which these units came back, adds.
+#[must_use]
 pub fn bookings(placed_at: Timestamp, returned: &[ReturnedUnits]) -> Vec<Booking> {
     let mut bookings = vec![(placed_at, Watched::Orders.field(), 1)];
     let day = placed_at.ms().div_euclid(DAY_MS);
     let start = Timestamp::from_ms(day * DAY_MS);
-    let causes = Reason::ALL.into_iter().map(Some).chain([None]);
-    for cause in causes.filter(|_| !returned.is_empty()) {
+    for cause in CAUSES.into_iter().filter(|_| !returned.is_empty()) {
         let of_cause = |run: &&ReturnedUnits| cause.is_none_or(|reason| reason == run.reason);
         let Some(at) = returned.iter().filter(of_cause).map(|run| run.at).min() else { continue };
         let lag = (at.ms().div_euclid(DAY_MS) - day).clamp(0, MOST_LAG_DAYS.into());
@@ -75,17 +78,25 @@ pub fn bookings(placed_at: Timestamp, returned: &[ReturnedUnits]) -> Vec<Booking
     bookings
 }
 
-/// The number of a cause in a field.
-fn number(cause: Cause) -> u8 {
+/// The number of a cause.
+#[must_use]
+pub fn number(cause: Cause) -> u8 {
     cause.map_or(0, |reason| reason as u8 + 1)
 }
 
 /// The cause of a number, if there is one.
 fn cause(number: u8) -> Option<Cause> {
-    match number.checked_sub(1) {
-        None => Some(None),
-        Some(reason) => Reason::ALL.get(usize::from(reason)).map(|reason| Some(*reason)),
+    CAUSES.get(usize::from(number)).copied()
+}
+
+const fn causes() -> [Cause; Reason::ALL.len() + 1] {
+    let mut causes = [None; Reason::ALL.len() + 1];
+    let mut at = 0;
+    while at < Reason::ALL.len() {
+        causes[at + 1] = Some(Reason::ALL[at]);
+        at += 1;
     }
+    causes
 }
 
 #[cfg(test)]
@@ -94,10 +105,9 @@ mod tests {
 
     #[test]
     fn a_field_tells_what_it_counts() {
-        let causes = Reason::ALL.into_iter().map(Some).chain([None]);
         let each =
             |cause| [Watched::Returns(cause), Watched::Lag(cause, 0), Watched::Lag(cause, 60)];
-        for watched in causes.flat_map(each).chain([Watched::Orders]) {
+        for watched in CAUSES.into_iter().flat_map(each).chain([Watched::Orders]) {
             assert_eq!(
                 (Watched::of(watched.field()), watched.field().is_watched()),
                 (Some(watched), true)

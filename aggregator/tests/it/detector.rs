@@ -234,7 +234,6 @@ fn check_delays(
         delays.sort_by(f64::total_cmp);
         let found = delays.iter().filter(|delay| delay.is_finite()).count() as f64 / runs as f64;
         let middle = f64::midpoint(delays[(runs - 1) / 2], delays[runs / 2]);
-
         assert!(found >= field("detected_28d") - 0.10, "{found} found: {row}");
         if let Some(measured) = row[median].as_f64() {
             // What is found in half of the runs only just has no middle to compare.
