@@ -3,6 +3,8 @@
 pub mod alarms;
 pub mod api;
 pub mod batch;
+pub mod calendar;
+pub mod comparison;
 pub mod detect;
 pub mod feed;
 pub mod fold;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{Api, Problem};
 use crate::fold::field::{Counter, Field};
 use crate::kpi::number::quotient;
+use crate::kpi::periods::Period;
 use crate::query::Query;
 use crate::window::{Asked, Window};
 
@@ -158,6 +159,26 @@ pub async fn alarms<S: Store>(
     let shop = shop(&path)?;
     let as_of = past(&api.query, asking.as_of.as_deref())?;
     let reply = blocking(&api.query, move |query| Ok(query.alarms(&shop, as_of)?)).await?;
+    Ok(HttpResponse::Ok().json(reply))
+}
+
+/// Which period a question compares with the one before it.
+#[derive(Debug, Deserialize)]
+pub struct Comparing {
+    period: Option<String>,
+}
+
+/// `GET /v1/shops/{shop}/comparison`.
+pub async fn comparison<S: Store>(
+    api: web::Data<Api<S>>,
+    path: web::Path<String>,
+    asking: web::Query<Comparing>,
+) -> Result<HttpResponse, Problem> {
+    let shop = shop(&path)?;
+    let period = Period::parse(asking.period.as_deref().unwrap_or("30d"));
+    let allowed = "one of today, 24h, 7d, 30d, 90d, 365d";
+    let period = period.ok_or_else(|| Problem::parameter("period", allowed))?;
+    let reply = blocking(&api.query, move |query| Ok(query.comparison(&shop, period)?)).await?;
     Ok(HttpResponse::Ok().json(reply))
 }
 

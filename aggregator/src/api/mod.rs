@@ -84,6 +84,7 @@ pub fn configure<S: Store>(
                 .route("/v1/shops/{shop}/kpis", web::get().to(handlers::kpis::<S>))
                 .route("/v1/shops/{shop}/returns", web::get().to(handlers::returns::<S>))
                 .route("/v1/shops/{shop}/alarms", web::get().to(handlers::alarms::<S>))
+                .route("/v1/shops/{shop}/comparison", web::get().to(handlers::comparison::<S>))
                 .route("/v1/shops/{shop}/series", web::get().to(series::series::<S>))
                 .route("/v1/shops/{shop}/customers", web::get().to(handlers::customer_by_id::<S>))
                 .route("/v1/shops/{shop}/customers/{key}", web::get().to(handlers::customer::<S>))

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::handlers::{blocking, shop};
 use super::{Api, Problem};
+use crate::calendar;
 use crate::fold::customer::CustomerDoc;
 use crate::fold::field::Sums;
 use crate::fold::keys::Kind;
@@ -325,13 +326,9 @@ fn spans(
         }
         return Ok(spans);
     }
-    let zoned = jiff::Timestamp::from_millisecond(from.ms()).map_err(|_| outside())?;
-    let mut date = begin(zoned.to_zoned(zone.clone()).date(), step);
-    let midnight = |date: Date| {
-        let start = zone.to_ambiguous_zoned(date.at(0, 0, 0, 0)).compatible();
-        start.map(|start| Timestamp::from_ms(start.timestamp().as_millisecond()))
-    };
-    let mut start = midnight(date).map_err(|_| outside())?;
+    let mut date = begin(calendar::local(zone, from).ok_or_else(outside)?.date(), step);
+    let midnight = |date: Date| calendar::midnight(zone, date).ok_or_else(outside);
+    let mut start = midnight(date)?;
     while start < to || spans.is_empty() {
         if spans.len() == MOST_POINTS {
             return Err(too_many());
@@ -342,7 +339,7 @@ fn spans(
             Step::Month => 1.month(),
         };
         date = date.checked_add(length).map_err(|_| outside())?;
-        let end = midnight(date).map_err(|_| outside())?;
+        let end = midnight(date)?;
         spans.push(Span { from: start, to: end.plus_ms(-1) });
         start = end;
     }

@@ -2,10 +2,12 @@
 
 pub mod as_of;
 pub mod catalogue;
+pub mod compared;
 pub mod figures;
 pub mod lifespan;
 pub mod live;
 pub mod number;
+pub mod periods;
 pub mod reader;
 pub mod row;
 

@@ -28,6 +28,21 @@ pub fn money_quotient(numerator: i128, denominator: i128, currency: Currency) ->
     Some(fixed(scaled, QUOTIENT_DIGITS, exponent))
 }
 
+/// A figure in steps of 10^-8, from its text.
+#[must_use]
+pub fn scaled(text: &str) -> Option<i128> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = fraction.len();
+    let number: i128 = [whole, fraction].concat().parse().ok()?;
+    rescale(number, u32::try_from(digits).ok()?, QUOTIENT_DIGITS)
+}
+
+/// The text of a figure in steps of 10^-8, with at least `digits` decimals.
+#[must_use]
+pub fn unscaled(value: i128, digits: u32) -> String {
+    fixed(value, QUOTIENT_DIGITS, digits)
+}
+
 /// An estimate with at most 8 decimals and at least `digits`.
 #[must_use]
 pub fn estimate(value: f64, digits: u32) -> Option<String> {
@@ -84,6 +99,16 @@ mod tests {
         assert_eq!(money(23_600, currency("JPY")), "23600");
         assert_eq!(money(1_234, currency("KWD")), "1.234");
         assert_eq!(money(0, currency("USD")), "0.00");
+    }
+
+    #[test]
+    fn reads_what_it_writes() {
+        for text in ["0", "-0.05", "10000.00", "33.33333333", "-23600", "1.234"] {
+            let digits = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+            let value = scaled(text).expect(text);
+            assert_eq!(unscaled(value, u32::try_from(digits).expect("few")), text);
+        }
+        assert_eq!(scaled("many"), None);
     }
 
     #[test]

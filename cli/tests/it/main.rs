@@ -7,6 +7,7 @@ mod boards;
 mod brokers;
 mod cli;
 mod commands;
+mod comparison;
 mod deploy;
 mod detect;
 mod distributed;
