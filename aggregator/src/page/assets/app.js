@@ -3,6 +3,7 @@
 // `interval_ms`, `load(view, signal)` and `clear()`, and a line in `panels`.
 
 import { createActivity } from './activity.js';
+import { createAlarms } from './alarms.js';
 import { ApiError, getJson, isAborted, login, shopPath } from './api.js';
 import { currencies, find } from './catalogue.js';
 import { byId, setText } from './dom.js';
@@ -13,17 +14,20 @@ import { atMostEvery } from './schedule.js';
 import { createSelection } from './selection.js';
 import { createStatus } from './status.js';
 import { createTiles } from './tiles.js';
+import { createToday } from './today.js';
 import { createTrend } from './trend.js';
 
 const KPI_MS = 1_000;
 const SHOPS_MS = 2_000;
+// It is of hours that are over: only late events move it within the hour.
+const COMPARISON_MS = 60_000;
 const DEFAULT_PUBLIC_PORT = '8080';
 
 const tiles = createTiles(byId('tiles'));
 const status = createStatus(byId('status'));
 const activity = createActivity(byId('activity'));
 const selection = createSelection(() => select());
-const panels = [createTrend(byId('trend')), createReturns(byId('returns'))];
+const panels = [createToday(byId('today')), createTrend(byId('trend')), createReturns(byId('returns')), createAlarms(byId('alarms'))];
 
 let known = new Map();
 let view = null;
@@ -34,6 +38,7 @@ const failures = new Map();
 // Only what belongs to the choice ends with it; shops and status do not.
 const loadingShops = atMostEvery(SHOPS_MS, () => guarded('shops', loadShops));
 const loadingKpis = atMostEvery(KPI_MS, () => guarded('kpis', loadKpis, calls.signal));
+const loadingComparison = atMostEvery(COMPARISON_MS, () => guarded('comparison', loadComparison, calls.signal));
 const loadingPanels = panels.map((panel, i) => atMostEvery(panel.interval_ms, () => guarded(`panel ${i}`, (signal) => loadPanel(panel, signal), calls.signal)));
 
 byId('login-form').addEventListener('submit', (event) => {
@@ -77,6 +82,7 @@ function changed(shop) {
   if (!known.has(shop)) loadingShops.wake();
   if (shop !== view?.shop) return;
   loadingKpis.wake();
+  loadingComparison.wake();
   if (view.reply) loadingPanels.forEach((loading) => loading.wake());
 }
 
@@ -84,6 +90,7 @@ function refreshAll() {
   loadingShops.now();
   if (!view) return;
   loadingKpis.now();
+  loadingComparison.now();
   if (view.reply) loadingPanels.forEach((loading) => loading.now());
 }
 
@@ -110,7 +117,7 @@ function select() {
   calls = new AbortController();
   const sameShop = shop === view?.shop;
   const keeps = sameShop && window === view.window ? view.reply : null;
-  view = { shop, window, currency, reply: keeps, currencies: view?.currencies ?? [], time_zone: known.get(shop)?.time_zone ?? 'UTC' };
+  view = { shop, window, currency, reply: keeps, comparison: keeps && view.comparison, currencies: view?.currencies ?? [], time_zone: known.get(shop)?.time_zone ?? 'UTC' };
   if (!sameShop) status.forgetEvent();
   status.event(known.get(shop)?.last_event_at);
   setText(byId('shop-name'), shop);
@@ -120,6 +127,7 @@ function select() {
     panels.forEach((panel) => panel.clear());
   }
   loadingKpis.now();
+  loadingComparison.now();
 }
 
 async function loadKpis(signal) {
@@ -134,9 +142,20 @@ async function loadKpis(signal) {
     reply, currencies: offered.all, currency: selection.get().currency, shownCurrency: selection.get().currency, time_zone: reply.time_zone ?? asked.time_zone,
   });
   tiles.show(reply, asked);
+  tiles.compare(asked);
   setText(byId('period'), period(asked));
   // Panels take their bounds from this reply, hence only now.
   if (first) loadingPanels.forEach((loading) => loading.now());
+}
+
+async function loadComparison(signal) {
+  const asked = view;
+  if (!asked || asked.window === 'all') return;
+  const first = !asked.comparison;
+  asked.comparison = await getJson(shopPath(asked.shop, 'comparison', { period: asked.window }), signal);
+  if (!asked.reply) return;
+  tiles.compare(asked);
+  if (first) loadingPanels.forEach((loading) => loading.wake());
 }
 
 async function loadPanel(panel, signal) {

@@ -1,39 +1,41 @@
-// Columns over time in SVG: one or more rows that share their time axis, each
-// with a scale of its own (two scales in one row would invent crossings).
-// Drawn in pixels and redrawn on resize, so that text keeps its size.
+// A frame around plots that share their columns: a legend, a line that says
+// what the chosen column holds, keys that go from column to column, and the
+// same figures as a table.
 
-import { el, setText, svg } from './dom.js';
+import { el, setText, table } from './dom.js';
+import { createPlot } from './plot.js';
 
-const LEFT = 58;
-const RIGHT = 6;
-const TOP = 10;
-const GAP = 30;
-const AXIS = 22;
-const LABEL_PX = 74;
-const ROOMY_PX = 560;
-const ROOMY = 1.4;
-
-/** A chart in `host`. `draw` takes `columns` [{ short, long, partial }] and
- *  `rows` [{ name, values, texts, tick, height_px, whole }]; null is a gap. */
-export function createChart(host, label) {
+/** A chart in `host` with a plot of each of these heights. `draw` takes
+ *  `columns` [{ short, long, partial }], `plots` [{ name, tick, whole, series }]
+ *  with series of { name, short, values, texts, kind, color, dashed, silent },
+ *  and `legend` [{ name, color, dashed }]. */
+export function createChart(host, { label, caption, heights_px }) {
+  const legend = el('ul', { class: 'legend', 'aria-hidden': 'true' });
   const readout = el('p', { class: 'readout' });
-  const frame = el('div', { class: 'chart', tabindex: 0, role: 'group', 'aria-roledescription': 'chart', 'aria-label': label });
-  host.append(readout, frame);
-  const state = { data: null, chosen: null };
+  const frame = el('div', { class: 'chart', tabindex: 0, role: 'group', 'aria-roledescription': 'chart', 'aria-label': `${label} Left and right arrow keys read the columns.` });
+  const body = el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': `${caption} as a table` });
+  const details = el('details', {}, el('summary', {}, 'Show as a table'), body);
+  host.append(legend, readout, frame, details);
+  let shown = null;
+  let chosen = null;
 
-  const render = () => {
-    if (!state.data || frame.clientWidth === 0) return;
-    frame.replaceChildren(picture(state, frame.clientWidth));
-    tell(readout, state);
-  };
+  const tell = () => setText(readout, shown ? sentence(shown, chosen) : '');
   const choose = (index) => {
-    if (!state.data || index === state.chosen) return;
-    state.chosen = index === null ? null : Math.max(0, Math.min(state.data.columns.length - 1, index));
-    mark(frame, state);
-    tell(readout, state);
+    if (!shown || index === chosen) return;
+    chosen = index === null ? null : Math.max(0, Math.min(shown.columns.length - 1, index));
+    plots.forEach((plot) => plot.mark(chosen));
+    tell();
   };
-  frame.addEventListener('pointermove', (event) => choose(columnAt(frame, state, event.clientX)));
-  frame.addEventListener('pointerleave', () => choose(null));
+  const plots = heights_px.map((height_px, at) => {
+    const place = el('div', { class: 'plot' });
+    const name = el('p', { class: 'plot-name', 'aria-hidden': 'true' });
+    frame.append(...(heights_px.length > 1 ? [name, place] : [place]));
+    const plot = createPlot(place, height_px, choose);
+    return { ...plot, draw: (data) => {
+      setText(name, data.plots[at].name);
+      plot.draw({ labels: data.columns.map((column) => column.short), ...data.plots[at] });
+    } };
+  });
   // Spoken while someone reads column by column, not at every live update.
   frame.addEventListener('focus', () => readout.setAttribute('aria-live', 'polite'));
   frame.addEventListener('blur', () => {
@@ -41,25 +43,36 @@ export function createChart(host, label) {
     choose(null);
   });
   frame.addEventListener('keydown', (event) => {
-    const target = step(event.key, state);
+    const target = step(event.key, shown, chosen);
     if (target === undefined) return;
     event.preventDefault();
     choose(target);
   });
-  new ResizeObserver(render).observe(frame);
+  // A closed table costs nothing, however often the figures change.
+  const fillTable = () => details.open && shown && body.replaceChildren(asTable(caption, shown));
+  details.addEventListener('toggle', fillTable);
 
   return {
     draw(data) {
-      if (state.chosen !== null && state.chosen >= data.columns.length) state.chosen = null;
-      state.data = data;
-      render();
+      shown = data;
+      if (chosen !== null && chosen >= data.columns.length) chosen = null;
+      legend.replaceChildren(...data.legend.map((one) => el('li', { class: `swatch ${one.dashed ? 'dashed' : ''} ${one.color.slice(2)}` }, one.name)));
+      plots.forEach((plot) => plot.draw(data));
+      tell();
+      fillTable();
+    },
+    clear() {
+      shown = null;
+      chosen = null;
+      body.replaceChildren();
+      tell();
     },
   };
 }
 
-function step(key, { data, chosen }) {
-  if (!data) return undefined;
-  const last = data.columns.length - 1;
+function step(key, shown, chosen) {
+  if (!shown) return undefined;
+  const last = shown.columns.length - 1;
   switch (key) {
     case 'ArrowLeft': return (chosen ?? last + 1) - 1;
     case 'ArrowRight': return (chosen ?? last) + 1;
@@ -70,99 +83,30 @@ function step(key, { data, chosen }) {
   }
 }
 
-function columnAt(frame, { data }, clientX) {
-  if (!data) return null;
-  const box = frame.getBoundingClientRect();
-  const width = (box.width - LEFT - RIGHT) / data.columns.length;
-  const index = Math.floor((clientX - box.left - LEFT) / width);
-  return index < 0 || index >= data.columns.length ? null : index;
-}
+// What is drawn twice, as an unfinished column is, is told once.
+const told = (plot) => plot.series.filter((series) => !series.silent);
 
-function tell(readout, { data, chosen }) {
-  const index = chosen ?? data.columns.length - 1;
-  const column = data.columns[index];
-  if (!column) {
-    setText(readout, '');
-    return;
-  }
-  const figures = data.rows.map((row) => `${row.name} ${row.texts[index] ?? 'not defined'}`).join(' · ');
-  setText(readout, `${column.long}${column.partial ? ' (part)' : ''}: ${figures}`);
-}
-
-function mark(frame, { chosen }) {
-  for (const node of frame.querySelectorAll('[data-i]')) {
-    node.classList.toggle('chosen', Number(node.dataset.i) === chosen);
-  }
-}
-
-function picture(state, width) {
-  const { columns } = state.data;
-  const stretch = width < ROOMY_PX ? 1 : ROOMY;
-  const rows = state.data.rows.map((row) => ({ ...row, height_px: row.height_px * stretch }));
-  const slot = (width - LEFT - RIGHT) / Math.max(1, columns.length);
-  const drawing = svg('g');
-  let top = TOP;
-  const bottom = rows.reduce((end, row) => end + row.height_px + GAP, TOP) - GAP;
-  columns.forEach((_, i) => drawing.append(svg('rect', {
-    class: state.chosen === i ? 'cursor chosen' : 'cursor', 'data-i': i, x: LEFT + i * slot, y: 0, width: slot, height: bottom,
-  })));
-  rows.forEach((row, r) => {
-    drawing.append(drawRow(row, columns, { r, top, width, slot }));
-    top += row.height_px + GAP;
+// Of each plot the first figure, and in brackets what it stands beside. Unless a
+// column is chosen it is the newest that has a figure.
+function sentence(shown, chosen) {
+  const first = told(shown.plots[0])[0];
+  const index = chosen ?? shown.columns.findLastIndex((_, i) => first.texts[i] !== null);
+  const column = shown.columns[index];
+  if (!column) return '';
+  const figures = shown.plots.map((plot) => {
+    const [own, ...others] = told(plot);
+    const beside = others.map(({ short, name, texts }) => `${short ?? name} ${texts[index] ?? 'none'}`).join(', ');
+    return `${own.name} ${own.texts[index] ?? 'none yet'}${beside ? ` (${beside})` : ''}`;
   });
-  drawing.append(timeAxis(columns, slot, bottom));
-  const height = bottom + AXIS;
-  // The picture is silent: the readout and the table say what it shows.
-  return svg('svg', { width, height, viewBox: `0 0 ${width} ${height}`, 'aria-hidden': 'true' }, drawing);
+  return `${column.long}${column.partial ? ' (part)' : ''}: ${figures.join(' · ')}`;
 }
 
-function drawRow(row, columns, { r, top, width, slot }) {
-  const scale = ticks(row.values, row.height_px, row.whole);
-  const y = (value) => top + row.height_px * (1 - (value - scale.low) / (scale.high - scale.low));
-  const group = svg('g', { class: `row-${r}` });
-  for (const tick of scale.ticks) {
-    group.append(
-      svg('line', { class: tick === 0 ? 'zero' : 'grid', x1: LEFT, x2: width - RIGHT, y1: y(tick), y2: y(tick) }),
-      svg('text', { class: 'tick', x: LEFT - 8, y: y(tick) + 4, 'text-anchor': 'end' }, row.tick(tick)));
-  }
-  const gap = slot > 6 ? Math.min(6, slot * 0.28) : 0.5;
-  row.values.forEach((value, i) => {
-    if (value === null) return;
-    const edge = Math.min(y(0), y(value));
-    const height = Math.abs(y(0) - y(value));
-    group.append(svg('rect', {
-      class: columns[i].partial ? 'bar partial' : 'bar', x: LEFT + i * slot + gap / 2, y: edge,
-      width: Math.max(1, slot - gap), height: value === 0 ? 0 : Math.max(1, height), rx: Math.min(2, slot / 6),
-    }));
-  });
-  return group;
-}
-
-function timeAxis(columns, slot, bottom) {
-  const every = Math.max(1, Math.ceil(LABEL_PX / slot));
-  const group = svg('g');
-  for (let i = columns.length - 1; i >= 0; i -= every) {
-    const x = LEFT + (i + 0.5) * slot;
-    if (x < LEFT + 16) continue;
-    const last = i === columns.length - 1 && slot < LABEL_PX;
-    group.append(svg('text', { class: 'tick', x: last ? x + slot / 2 : x, y: bottom + 17, 'text-anchor': last ? 'end' : 'middle' }, columns[i].short));
-  }
-  return group;
-}
-
-// Round steps of 1, 2 or 5 times a power of ten, always with zero in view.
-function ticks(values, height_px, whole) {
-  const known = values.filter((value) => value !== null);
-  const low = Math.min(0, ...known);
-  const high = Math.max(0, ...known);
-  const wanted = Math.max(2, Math.floor(height_px / 44));
-  const raw = (high - low || wanted) / wanted;
-  const power = 10 ** Math.floor(Math.log10(raw));
-  let size = [1, 2, 5, 10].find((factor) => factor * power >= raw) * power;
-  if (whole) size = Math.max(1, Math.round(size));
-  const first = Math.floor(low / size);
-  const last = Math.max(Math.ceil(high / size), first + 1);
-  const marks = [];
-  for (let k = first; k <= last; k += 1) marks.push(k === 0 ? 0 : k * size);
-  return { low: first * size, high: last * size, ticks: marks };
+function asTable(caption, shown) {
+  const series = shown.plots.flatMap(told);
+  const head = [{ text: 'Period' }, ...series.map(({ name }) => ({ text: name, number: true }))];
+  const lines = shown.columns.map((column, i) => [
+    column.partial ? `${column.long} (part)` : column.long,
+    ...series.map(({ texts }) => texts[i] ?? '–'),
+  ]);
+  return table(caption, head, lines.reverse());
 }

@@ -30,6 +30,27 @@ export function ratio(value) {
   return numbers({ style: 'percent', minimumFractionDigits: 1, maximumFractionDigits: 1 }).format(value);
 }
 
+/** A relative change as a percentage with its sign. */
+export const change = (value) => signed({ style: 'percent' }).format(value);
+
+/** A difference of two fractions in points of a percentage, with its sign. */
+export function points(value) {
+  const parts = signed({ style: 'percent' }).formatToParts(value);
+  return `${parts.filter((part) => part.type !== 'percentSign' && part.type !== 'literal').map((part) => part.value).join('')} points`;
+}
+
+/** -1, 0 or 1: which way a signed text points once it is rounded. */
+export function signOf(text) {
+  if (!/[1-9]/.test(text)) return 0;
+  return /^[-−]/.test(text) ? -1 : 1;
+}
+
+/** A factor with two digits. */
+export const factor = (value) => numbers({ maximumSignificantDigits: 2 }).format(value);
+
+/** An estimated number of things, with one digit. */
+export const estimate = (value) => numbers({ maximumFractionDigits: 1 }).format(value);
+
 /** `3 s ago`; clocks that disagree by a little never show the future. */
 export function ago(instant, now = Date.now()) {
   const seconds = Math.max(0, Math.round((now - instant) / 1000));
@@ -44,6 +65,12 @@ export function ago(instant, now = Date.now()) {
 export function instant(value, zone) {
   return dates({ day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' }, zone).format(new Date(value));
 }
+
+/** The time of day in the shop's zone. */
+export const clock = (value, zone) => dates({ hour: '2-digit', minute: '2-digit' }, zone).format(new Date(value));
+
+/** `last Thursday`, in the shop's zone. */
+export const weekday = (value, zone) => `last ${dates({ weekday: 'long' }, zone).format(new Date(value))}`;
 
 /** Names of one point of a series: short for the axis, long for the reader. */
 export function bucket(from, step, zone) {
@@ -70,6 +97,8 @@ export function words(code) {
   const text = String(code).replaceAll('_', ' ');
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
+
+const signed = (options) => numbers({ signDisplay: 'exceptZero', minimumFractionDigits: 1, maximumFractionDigits: 1, ...options });
 
 const decimal = (value, digits) => numbers({ maximumFractionDigits: digits }).format(value);
 

@@ -2,14 +2,18 @@
 // focus, an open definition and a selection survive every update.
 
 import { FEW, TILES, find } from './catalogue.js';
+import { change, changeMark, compared } from './compare.js';
 import { byId, el, setText } from './dom.js';
 import * as format from './format.js';
+import { sparkline } from './spark.js';
 
 // Longest figures, in characters, of the four sizes in the style sheet.
 const SIZES = [8, 11, 14];
 const ANNOUNCE_MS = 30_000;
+const AGAINST = { '24h': 'the 24 hours before', '7d': 'the 7 days before', '30d': 'the 30 days before', '90d': 'the 90 days before', '365d': 'the 365 days before' };
 
-/** The tiles in `list`; `show(reply, view)` writes the figures. */
+/** The tiles in `list`; `show(reply, view)` writes the figures, `compare(view)`
+ *  how they moved. */
 export function createTiles(list) {
   const tiles = TILES.map(build);
   list.replaceChildren(...tiles.map((tile) => tile.root));
@@ -22,12 +26,17 @@ export function createTiles(list) {
       for (const tile of tiles) write(tile, find(reply.kpis, tile.entry, view.window, view.currency), view);
       announce(view);
     },
+    compare(view) {
+      for (const tile of tiles) writeChange(tile, view);
+    },
     /** Figures of another selection must not stand under the new one. */
     clear() {
       list.classList.add('loading');
       for (const tile of tiles) {
         setText(tile.value, '–');
         tile.fresh = true;
+        tile.moved.replaceChildren();
+        tile.course.replaceChildren();
       }
     },
   };
@@ -39,31 +48,58 @@ function build(entry) {
   const value = el('span', { class: 'value' }, '–');
   const unit = el('span', { class: 'unit' });
   const detail = el('p', { class: 'detail' });
-  const few = el('span', { class: 'chip', hidden: true }, entry.few ?? '');
-  const root = el('li', { class: 'tile' },
+  const few = el('span', { class: 'chip', hidden: true }, `few ${entry.few ?? ''}`);
+  const moved = el('p', { class: 'moved' });
+  const course = el('div', { class: 'course' });
+  const against = el('span', { class: 'tip-part quiet' });
+  const root = el('li', { class: 'tile', 'data-kpi': entry.kpi },
     el('div', { class: 'tile-head' },
       el('h3', {}, entry.title),
-      el('span', { class: 'tip-anchor' }, button, el('span', { class: 'tip', role: 'tooltip', id }, entry.definition))),
+      el('span', { class: 'tip-anchor' }, button, el('span', { class: 'tip', role: 'tooltip', id },
+        el('span', { class: 'tip-part' }, entry.definition),
+        el('span', { class: 'tip-part' }, el('strong', {}, 'What it does not tell you: '), entry.blind),
+        against))),
     el('p', { class: 'figure' }, value, ' ', unit),
+    moved,
+    course,
     el('div', { class: 'tile-foot' }, detail, few));
   value.addEventListener('animationend', () => value.classList.remove('changed'));
-  return { entry, root, value, unit, detail, few, fresh: true };
+  return { entry, root, value, unit, detail, few, moved, course, against, fresh: true };
 }
 
 function write(tile, kpi, view) {
   const { entry } = tile;
   const text = formatted(kpi?.value ?? null, entry, view.currency);
-  const defined = text !== null;
-  // Null with something to divide by is a figure that needs more data.
-  const enough = !defined && Number(kpi?.denominator ?? 0) > 0;
-  const shown = defined ? text : (enough ? 'Too few orders' : 'Not defined');
+  const of = Number(kpi?.denominator ?? 0);
+  const isFew = Boolean(entry.few) && of < FEW;
+  // Nought of a handful says nothing, and looks as if it did.
+  const tooFew = isFew && (text === null || Number(kpi.numerator) === 0);
+  const defined = text !== null && !tooFew;
+  const shown = defined ? text : (tooFew ? `Too few ${entry.few}` : 'Not defined');
   if (setText(tile.value, shown) && !tile.fresh) tile.value.classList.add('changed');
   tile.fresh = false;
   tile.value.classList.toggle('undefined', !defined);
   tile.value.dataset.size = SIZES.filter((longest) => shown.length > longest).length;
   setText(tile.unit, defined ? entry.unit(view.currency ?? '') : '');
-  setText(tile.detail, defined ? detail(kpi, entry, view.currency) : (enough ? 'More orders are needed' : entry.none));
-  tile.few.hidden = !(defined && entry.few && Number(kpi.denominator ?? FEW) < FEW);
+  setText(tile.detail, of > 0 || defined ? detail(kpi, entry, view.currency) : entry.none);
+  tile.few.hidden = !(defined && isFew);
+}
+
+function writeChange(tile, view) {
+  const { entry } = tile;
+  const row = compared(view.comparison, entry, view.currency);
+  const against = AGAINST[view.window];
+  tile.moved.replaceChildren(...[changeMark(change(row, entry), `on ${against}`)].filter(Boolean));
+  tile.course.replaceChildren(...(row ? [sparkline(row.current.steps.map((value) => (value === null ? null : Number(value))))] : []));
+  setText(tile.against, row ? inFull(row, entry, view, against) : '');
+}
+
+// Whole hours only, so that both periods are equally long; hence these figures
+// and not the tile's, which runs on to now.
+function inFull(row, entry, view, against) {
+  const text = (figure) => formatted(figure.value, entry, view.currency) ?? 'not defined';
+  const until = format.instant(view.comparison.current.to, view.time_zone);
+  return `Until ${until}: ${text(row.current)}; ${against}: ${text(row.preceding)}.`;
 }
 
 function formatted(value, entry, currency) {

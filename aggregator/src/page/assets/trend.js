@@ -1,82 +1,100 @@
-// Net sales and orders over the window, as a picture and as a table.
+// Net sales and orders over the window, beside those of the window before.
 
 import { getJson, shopPath } from './api.js';
 import { createChart } from './chart.js';
 import { find } from './catalogue.js';
-import { el, table } from './dom.js';
 import * as format from './format.js';
 
-const STEPS = { '24h': '1h', '7d': '1d', '30d': '1d', '90d': '1d', '365d': '1w', all: '1mo' };
-const STEP_MS = { '1h': 3_600_000, '1d': 86_400_000, '1w': 604_800_000, '1mo': 28 * 86_400_000 };
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const STEP_MS = { '1h': HOUR_MS, '1d': DAY_MS, '1w': 7 * DAY_MS, '1mo': 28 * DAY_MS };
 const STEP_NAMES = { '1h': 'hour', '1d': 'day', '1w': 'week', '1mo': 'month' };
+// A year is compared with 52 weeks before, so that weeks stand beside weeks.
+const WINDOWS = {
+  '24h': { step: '1h', back_ms: DAY_MS, before: 'the day before' },
+  '7d': { step: '1d', back_ms: 7 * DAY_MS, before: 'the 7 days before' },
+  '30d': { step: '1d', back_ms: 30 * DAY_MS, before: 'the 30 days before' },
+  '90d': { step: '1d', back_ms: 90 * DAY_MS, before: 'the 90 days before' },
+  '365d': { step: '1w', back_ms: 364 * DAY_MS, before: '52 weeks before' },
+  all: { step: '1mo' },
+};
 // No supported platform had orders before; the empty months are cut off again.
 const EARLIEST = '2006-01-01T00:00:00Z';
 
 /** The trend panel; `load(view, signal)` fetches and draws. */
 export function createTrend(root) {
   const title = root.querySelector('h2');
-  const chart = createChart(root, 'Net sales and orders over time. Left and right arrow keys read the columns.');
-  const body = el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Net sales and orders as a table' });
-  const details = el('details', {}, el('summary', {}, 'Show as a table'), body);
-  root.append(details);
-  let shown = null;
-  // A closed table costs nothing, however often the figures change.
-  const fillTable = () => details.open && shown && body.replaceChildren(asTable(shown));
-  details.addEventListener('toggle', fillTable);
+  const chart = createChart(root, { label: 'Net sales and orders over time.', caption: 'Net sales and orders', heights_px: [190, 110] });
 
   return {
     interval_ms: 5_000,
     async load(view, signal) {
-      const step = STEPS[view.window];
-      const [sales, orders] = await Promise.all(['net_sales', 'orders'].map((kpi) => getJson(seriesPath(kpi, view, step), signal)));
-      shown = aligned(sales.points, orders.points, step, view);
+      const { step, back_ms, before } = WINDOWS[view.window];
+      const now = bounds(view);
+      const asked = ['net_sales', 'orders'].map((kpi) => getJson(seriesPath(kpi, view, step, now), signal));
+      const then = back_ms && { from: earlier(now.from, back_ms), to: earlier(now.to, back_ms) };
+      if (then) asked.push(...['net_sales', 'orders'].map((kpi) => getJson(seriesPath(kpi, view, step, then), signal)));
+      const [sales, orders, salesBefore, ordersBefore] = (await Promise.all(asked)).map((reply) => reply.points);
       title.textContent = `Net sales and orders per ${STEP_NAMES[step]}`;
-      chart.draw(shown);
-      fillTable();
+      chart.draw(pictured({ sales, orders, salesBefore, ordersBefore }, step, before, view));
     },
-    clear() {
-      shown = null;
-      body.replaceChildren();
-      chart.draw({ columns: [], rows: [] });
-    },
+    clear: chart.clear,
   };
 }
 
 // The bounds are the server's own, so that a wrong clock here moves nothing.
-function seriesPath(kpi, view, step) {
-  const bounds = find(view.reply.kpis, { kpi: 'orders', format: 'count' }, view.window) ?? {};
-  const from = bounds.from && bounds.from > EARLIEST ? bounds.from : EARLIEST;
-  const currency = kpi === 'net_sales' && view.currencies.length > 1 ? view.currency : null;
-  return shopPath(view.shop, 'series', { kpi, from, to: bounds.to ?? new Date().toISOString(), step, currency });
+function bounds(view) {
+  const { from, to } = find(view.reply.kpis, { kpi: 'orders', format: 'count' }, view.window) ?? {};
+  return { from: from && from > EARLIEST ? from : EARLIEST, to: to ?? new Date().toISOString() };
 }
 
-function aligned(sales, orders, step, view) {
-  const counts = new Map(orders.map((point) => [point.from, point.value]));
-  const busy = sales.findIndex((point) => Number(point.value ?? 0) !== 0 || Number(counts.get(point.from) ?? 0) !== 0);
-  const points = view.window === 'all' ? sales.slice(Math.max(0, busy)) : sales;
+const earlier = (instant, by_ms) => new Date(Date.parse(instant) - by_ms).toISOString();
+
+function seriesPath(kpi, view, step, { from, to }) {
+  const currency = kpi === 'net_sales' && view.currencies.length > 1 ? view.currency : null;
+  return shopPath(view.shop, 'series', { kpi, from, to, step, currency });
+}
+
+function pictured({ sales, orders, salesBefore, ordersBefore }, step, before, view) {
+  const isBusy = (point, i) => Number(point.value ?? 0) !== 0 || Number(orders[i]?.value ?? 0) !== 0;
+  const first = view.window === 'all' ? Math.max(0, sales.findIndex(isBusy)) : 0;
   const now = Date.now();
-  const columns = points.map((point) => ({
+  const columns = sales.slice(first).map((point) => ({
     ...format.bucket(point.from, step, view.time_zone),
     partial: Date.parse(point.to) > now || Date.parse(point.to) - Date.parse(point.from) < 0.9 * STEP_MS[step],
   }));
-  const money = points.map((point) => point.value);
-  const number = points.map((point) => counts.get(point.from) ?? null);
+  const money = (value) => format.money(value, view.currency);
+  const plot = (name, points, pointsBefore, text, more) => ({
+    name, ...more,
+    series: [
+      ...halves({ name, kind: 'bars', color: '--accent', ...figures(points.slice(first), text) }, columns),
+      ...(pointsBefore ? [{ name: `${name}, ${before}`, short: before, kind: 'line', color: '--quiet', dashed: true, ...figures(lastOf(pointsBefore, columns.length), text) }] : []),
+    ],
+  });
   return {
     columns,
-    rows: [
-      { name: 'Net sales', values: money.map(drawn), texts: money.map((value) => format.money(value, view.currency)), tick: (value) => format.shortMoney(value, view.currency), height_px: 180 },
-      { name: 'Orders', values: number.map(drawn), texts: number.map(format.count), tick: format.shortCount, height_px: 70, whole: true },
+    legend: [{ name: 'This window', color: '--accent' }, ...(before ? [{ name: capital(before), color: '--quiet', dashed: true }] : [])],
+    plots: [
+      plot('Net sales', sales, salesBefore, money, { tick: (value) => format.shortMoney(value, view.currency) }),
+      plot('Orders', orders, ordersBefore, format.count, { tick: format.shortCount, whole: true }),
     ],
   };
 }
 
+const figures = (points, text) => ({ values: points.map((point) => drawn(point?.value)), texts: points.map((point) => text(point?.value ?? null)) });
+
 const drawn = (value) => (value === null || value === undefined ? null : Number(value));
 
-function asTable({ columns, rows }) {
-  const head = [{ text: 'Period' }, ...rows.map((row) => ({ text: row.name, number: true }))];
-  const lines = columns.map((column, i) => [
-    column.partial ? `${column.long} (part)` : column.long,
-    ...rows.map((row) => row.texts[i] ?? 'not defined'),
-  ]);
-  return table('Net sales and orders', head, lines.reverse());
+// Days that clocks change on may give one point more or less; the newest ones
+// stand beside each other.
+function lastOf(points, count) {
+  return Array.from({ length: count }, (_, i) => points[points.length - count + i]);
 }
+
+// Columns that are not over yet are paler, which takes a series of its own.
+function halves(series, columns) {
+  const only = (partial) => series.values.map((value, i) => (columns[i].partial === partial ? value : null));
+  return [{ ...series, values: only(false) }, { ...series, color: `${series.color}-part`, values: only(true), silent: true }];
+}
+
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);

@@ -14,16 +14,11 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use crate::support::tools;
+
 /// The root of the repository.
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository")
-}
-
-/// The directory of the tools that `make setup` brings.
-fn tools() -> PathBuf {
-    let setup = repository().join("deploy/dev/setup.sh");
-    let output = Command::new("bash").arg(setup).arg("path").output().expect("bash runs");
-    PathBuf::from(String::from_utf8(output.stdout).expect("text").trim_end())
 }
 
 /// A program with the tests' tools before all others.

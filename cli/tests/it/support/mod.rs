@@ -1,5 +1,6 @@
 //! What the tests share.
 
+mod browser;
 mod client;
 mod home;
 mod kpis;
@@ -16,6 +17,7 @@ mod shopify;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+pub use browser::Browser;
 pub use client::{Client, Delivery, Reply, SECRET, hex, mac, sign};
 pub use home::Home;
 pub use kpis::Kpis;
@@ -36,6 +38,14 @@ pub fn asked_for(variable: &str, otherwise: u32) -> u32 {
     #[expect(clippy::disallowed_methods, reason = "`make soak` asks for more")]
     let asked = std::env::var(variable);
     asked.map_or(otherwise, |number| number.parse().expect("a number"))
+}
+
+/// The directory of the tools that `make setup` brings.
+pub fn tools() -> PathBuf {
+    let setup = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/dev/setup.sh");
+    let output = std::process::Command::new("bash").arg(setup).arg("path").output();
+    let output = output.expect("bash runs");
+    PathBuf::from(String::from_utf8(output.stdout).expect("text").trim_end())
 }
 
 /// The directory of the golden files.
