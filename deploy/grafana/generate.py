@@ -480,7 +480,7 @@ def service(_rules):
     made.with_panel(number("Damaged records", "Records of the log that were passed over.", "short", "sum(tallyhook_log_corrupt_records)", at=1))
     made.with_panel(number("Shops", "Shops in the state.", "short", "sum(tallyhook_shops_tracked)"))
     made.with_panel(
-        number("Replaying", "1 while history is folded, or imported; alerts on shops are mute.", "short", "max(tallyhook:history_moves:bool)")
+        number("Replaying", "1 while history is folded, or imported; no alert on a shop is raised or taken back.", "short", "max(tallyhook:history_moves:bool)")
     )
     made.with_panel(
         dressed(

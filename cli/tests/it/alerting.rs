@@ -1,13 +1,14 @@
 //! From a bad return to somebody who is told: real webhooks, a real Prometheus and Alertmanager with the
 //! rules that we deploy, and back.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::alarms::{Placed, SHOP, alarms, calm, serve, spoilt};
 use crate::boards::every_panel_has_data;
-use crate::support::{Client, Clock, Delivery, Home, Monitoring, Server, line, order};
+use crate::support::{Client, Clock, Delivery, Home, Monitoring, Server, line, order, wait_until};
 
 /// How long an alert may take to arrive on a loaded machine.
 const LONG: Duration = Duration::from_mins(2);
@@ -137,4 +138,49 @@ fn a_spike_reaches_whoever_is_to_be_told_and_so_does_its_end() {
     let rows = alarms(&server, "")["alarms"].clone();
     let rows = rows.as_array().expect("alarms");
     assert!(rows.iter().all(|row| row["active"] == json!(false)), "{rows:#?}");
+}
+
+/// What is told of beside a worse alert: nothing of these, each by one rule.
+#[test]
+fn what_another_alert_explains_keeps_quiet() {
+    let nowhere = "http://127.0.0.1:9";
+    let monitoring = Monitoring::start(nowhere);
+    let clock = Clock::now();
+    let (later, past) = (clock.hours_ago(-1), clock.hours_ago(1));
+    let of_shop = |name: &str, reason: &str, shop: &str| json!({"alertname": name, "scope": "shop", "reason": reason, "shop": shop});
+    let of_pipeline = |name: &str, instance: &str| json!({"alertname": name, "scope": "pipeline", "instance": instance});
+    let by_reason = of_shop("TallyhookReturnSpike", "fit", "a");
+    let refunds = of_shop("TallyhookRefundSurge", "", "b");
+    let silent = of_shop("TallyhookShopSilent", "", "c");
+    let growing = of_pipeline("TallyhookSpoolGrowing", "i");
+    let others =
+        [of_shop("TallyhookReturnSpike", "fit", "d"), of_pipeline("TallyhookSpoolGrowing", "j")];
+    for quiet in [&by_reason, &refunds, &silent, &growing, &others[0], &others[1]] {
+        monitoring.post(quiet, &later);
+    }
+    let causes = [
+        (of_shop("TallyhookReturnSpike", "all", "a"), vec![&by_reason]),
+        (of_shop("TallyhookReturnSpike", "all", "b"), vec![&refunds]),
+        (of_shop("TallyhookReturnedUnitsSurge", "", "b"), vec![&refunds]),
+        (of_pipeline("TallyhookConsumerLag", "x"), vec![&silent]),
+        (of_pipeline("TallyhookFoldHalted", "x"), vec![&silent]),
+        (of_pipeline("TallyhookSpoolOld", "i"), vec![&silent, &growing]),
+    ];
+    for (cause, explained) in causes {
+        let expected: BTreeSet<String> = explained.iter().map(|one| without_empty(one)).collect();
+        monitoring.post(&cause, &later);
+        wait_until(&format!("{cause} to explain {expected:?}"), LONG, || {
+            let found = monitoring.inhibited();
+            found.iter().map(without_empty).collect::<BTreeSet<_>>() == expected
+        });
+        monitoring.post(&cause, &past);
+        wait_until(&format!("{cause} to end"), LONG, || monitoring.inhibited().is_empty());
+    }
+}
+
+/// The labels as Alertmanager has them: it knows no empty ones.
+fn without_empty(labels: &Value) -> String {
+    let labels = labels.as_object().expect("labels").iter();
+    let kept: BTreeMap<_, _> = labels.filter(|(_, value)| **value != "").collect();
+    json!(kept).to_string()
 }

@@ -1,6 +1,7 @@
 //! The live page in a real Chromium: what it shows is what the API says, it keeps up by itself, and
 //! everybody can use it.
 
+use common::decimal::div_half_even;
 use serde_json::{Value, json};
 
 use crate::alarms::{SHOP, alarms, calm, serve, spoilt};
@@ -15,7 +16,7 @@ fn two_shops(home: &Home) -> Server {
     }
     let server = serve(home, clock, &history);
     let few = [("USD", 1), ("EUR", 2), ("EUR", 3)].map(|(currency, id)| {
-        let mut order = order(id, id, &clock.hours_ago(2), &[line(1, 1, "1234.50")]);
+        let mut order = order(id, id, &clock.seconds_ago(2), &[line(1, 1, "1234.50")]);
         order["currency"] = json!(currency);
         order
     });
@@ -35,32 +36,42 @@ const TILES: [(&str, Option<&str>, &str); 8] = [
     ("checkout_completion_ratio", None, "ratio"),
 ];
 
-/// A number with this many decimals, in groups of three.
-fn grouped(value: &str, decimals: usize) -> String {
-    let number: f64 = value.parse().expect("a number");
-    let text = format!("{:.decimals$}", number.abs());
-    let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
-    let mut groups = String::new();
-    for (i, digit) in whole.chars().enumerate() {
-        if i > 0 && (whole.len() - i) % 3 == 0 {
-            groups.push(',');
-        }
-        groups.push(digit);
-    }
-    format!("{}{groups}{rest}", if number < 0.0 { "-" } else { "" })
+/// A number times `factor`, half to even, in steps of the last of its decimals.
+fn rounded(value: &str, factor: i128, decimals: u32) -> i128 {
+    let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
+    let number: i128 = [whole, fraction].concat().parse().expect("a number");
+    let digits = u32::try_from(fraction.len()).expect("few");
+    div_half_even(number * factor * 10i128.pow(decimals), 10i128.pow(digits))
 }
 
-fn percent(value: &str, decimals: usize) -> String {
-    let number: f64 = value.parse().expect("a number");
-    format!("{}%", grouped(&(100.0 * number).to_string(), decimals))
+/// In steps of the last of its decimals, with groups of three digits.
+fn grouped(steps: i128, decimals: usize) -> String {
+    let width = decimals + 1;
+    let digits = format!("{:0>width$}", steps.abs());
+    let (whole, fraction) = digits.split_at(digits.len() - decimals);
+    let mut text = String::from(if steps < 0 { "-" } else { "" });
+    for (i, digit) in whole.chars().enumerate() {
+        if i > 0 && (whole.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if decimals > 0 {
+        text.extend([".", fraction]);
+    }
+    text
+}
+
+fn percent(value: &str) -> String {
+    format!("{}%", grouped(rounded(value, 100, 1), 1))
 }
 
 /// As the page writes a figure of dollars, orders or units.
 fn written(value: &str, format: &str) -> String {
     match format {
-        "money" => format!("${}", grouped(value, 2)),
-        "ratio" => percent(value, 1),
-        _ => grouped(value, 0),
+        "money" => format!("${}", grouped(rounded(value, 1, 2), 2)),
+        "ratio" => percent(value),
+        _ => grouped(rounded(value, 1, 0), 0),
     }
 }
 
@@ -94,7 +105,7 @@ fn figures_are_those_of_the_api() {
         let of = |kpi: &str| if kpi == "customer_lifetime_value" { "all" } else { window };
         let reply = server.json(&format!("/v1/shops/{SHOP}/kpis?window={window},all"));
         let orders = find(&reply, "orders", None, window);
-        browser.wait_for(&figure_of("orders"), &grouped(text(orders, "value"), 0));
+        browser.wait_for(&figure_of("orders"), &written(text(orders, "value"), "count"));
         for (kpi, basis, format) in TILES {
             let row = find(&reply, kpi, basis, of(kpi));
             let expected = match row["value"].as_str() {
@@ -121,12 +132,11 @@ fn changes_are_those_of_the_api(browser: &mut Browser, compared: &Value) {
     browser.wait("document.querySelector('#tiles [data-kpi=orders] .change') !== null");
     for (kpi, basis, format) in TILES {
         let row = find(compared, kpi, basis, "");
-        let number = |name: &str| row[name].as_str().map(|text| text.parse::<f64>().expect("one"));
-        let expected = match (format, number("change"), number("difference")) {
+        let expected = match (format, row["change"].as_str(), row["difference"].as_str()) {
             _ if kpi == "checkout_completion_ratio" => "too few to compare".to_owned(),
-            ("ratio", _, Some(by)) => signed(100.0 * by, " points"),
+            ("ratio", _, Some(by)) => signed(by, " points"),
             ("ratio", ..) | (_, None, _) => panic!("{row:#}"),
-            (_, Some(by), _) => signed(100.0 * by, "%"),
+            (_, Some(by), _) => signed(by, "%"),
         };
         let shown = browser.text(&format!("#tiles [data-kpi={kpi}] .change"));
         let shown = shown.trim_start_matches(['▲', '▼', ' ']);
@@ -134,9 +144,10 @@ fn changes_are_those_of_the_api(browser: &mut Browser, compared: &Value) {
     }
 }
 
-fn signed(by: f64, unit: &str) -> String {
-    let text = format!("{by:+.1}{unit}");
-    if text[1..].starts_with("0.0") { "no change".to_owned() } else { text }
+fn signed(by: &str, unit: &str) -> String {
+    let steps = rounded(by, 100, 1);
+    let sign = if steps > 0 { "+" } else { "" };
+    if steps == 0 { "no change".to_owned() } else { format!("{sign}{}{unit}", grouped(steps, 1)) }
 }
 
 fn returns_are_those_of_the_api(browser: &mut Browser, server: &Server, window: &str) {
@@ -152,10 +163,10 @@ fn returns_are_those_of_the_api(browser: &mut Browser, server: &Server, window: 
     let shown = browser.rows("#returns");
     assert_eq!(shown.len(), reasons.len());
     for (shown, reason) in shown.iter().zip(&reasons) {
-        let share = percent(text(reason, "share"), 1);
+        let share = percent(text(reason, "share"));
         assert!(shown[0].ends_with(&share), "{shown:?}: {reason:#}");
         assert_eq!(shown[1], units(reason).to_string());
-        assert_eq!(shown[2], percent(text(reason, "ratio"), 1));
+        assert_eq!(shown[2], percent(text(reason, "ratio")));
     }
     assert!(shown[0][0].starts_with("Defective"), "{shown:?}");
 }
@@ -178,10 +189,10 @@ fn today_is_that_of_the_api(browser: &mut Browser, server: &Server) {
     let steps = |side: &str| sales[side]["steps"].as_array().expect("steps").clone();
     assert_eq!(rows.len(), steps("preceding").len());
     for (side, column) in [("current", 1), ("preceding", 2)] {
-        let mut sum = 0.0;
+        let mut sum = 0;
         for (row, step) in rows.iter().zip(steps(side)) {
-            sum += step.as_str().expect("an amount").parse::<f64>().expect("one");
-            assert_eq!(row[column], written(&sum.to_string(), "money"), "{side}: {row:?}");
+            sum += rounded(step.as_str().expect("an amount"), 1, 2);
+            assert_eq!(row[column], format!("${}", grouped(sum, 2)), "{side}: {row:?}");
         }
     }
 }

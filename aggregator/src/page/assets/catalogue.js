@@ -43,7 +43,7 @@ export const TILES = [
   {
     kpi: 'customer_lifetime_value', basis: 'historic', window: 'all', title: 'Customer lifetime value', format: 'money', better: 'up', unit: (currency) => `${currency} per customer, all time`,
     definition: 'Historic, net: the net sales of all purchases so far, divided by all customers so far. It is over all time, whichever window is chosen.',
-    parts: (n, d) => `${n} from ${d} customers`,
+    parts: (n, d) => `${n} from ${d} customers`, few: 'customers',
     blind: 'What customers will still buy. It is about the past, and every new customer pulls it down at first.',
     none: 'No identified customers yet',
   },

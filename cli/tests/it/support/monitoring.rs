@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::services::free_port;
@@ -33,6 +33,7 @@ pub struct Notice {
 pub struct Monitoring {
     notices: Arc<Mutex<Vec<Notice>>>,
     prometheus: String,
+    alertmanager: String,
     servers: Vec<Child>,
     _dir: TempDir,
 }
@@ -100,8 +101,9 @@ impl Monitoring {
                 std::thread::sleep(Duration::from_millis(50));
             }
         }
-        let prometheus = format!("http://127.0.0.1:{prometheus}");
-        Self { notices, prometheus, servers, _dir: dir }
+        let at = |port: u16| format!("http://127.0.0.1:{port}");
+        let (prometheus, alertmanager) = (at(prometheus), at(alertmanager));
+        Self { notices, prometheus, alertmanager, servers, _dir: dir }
     }
 
     /// What has come so far.
@@ -119,6 +121,25 @@ impl Monitoring {
             self.notices().iter().any(fits)
         });
         self.notices().into_iter().find(fits).expect("waited for")
+    }
+
+    /// Tells Alertmanager of an alert as if Prometheus had found it, until this instant.
+    pub fn post(&self, labels: &Value, until: &str) {
+        let alerts = json!([{"labels": labels, "endsAt": until}]);
+        let url = format!("{}/api/v2/alerts", self.alertmanager);
+        ureq::post(url).send_json(alerts).expect("Alertmanager takes it");
+    }
+
+    /// The labels of every alert that Alertmanager tells nobody of because of another one.
+    pub fn inhibited(&self) -> Vec<Value> {
+        let url = format!("{}/api/v2/alerts", self.alertmanager);
+        let reply: Value =
+            ureq::get(url).call().expect("an answer").body_mut().read_json().expect("JSON");
+        let alerts = reply.as_array().expect("alerts").iter();
+        let inhibited = alerts.filter(|alert| {
+            alert["status"]["inhibitedBy"].as_array().is_some_and(|by| !by.is_empty())
+        });
+        inhibited.map(|alert| alert["labels"].clone()).collect()
     }
 
     /// The result of a query.
