@@ -44,7 +44,7 @@ pub struct Alarm {
 }
 
 /// What a shop's counts come to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Detection {
     /// The last hour that took part, from the epoch.
     pub last_hour: i64,
@@ -121,9 +121,22 @@ mod tests {
     const FIRST: i64 = 1_000;
     const BATCH: std::ops::Range<i64> = 1_280..1_284;
 
-    /// What a shop shows at the end of a day: four orders an hour of which ten a day come back on the
-    /// 14th day after, and forty a day of the batch, as defective, on the 5th.
+    /// What a shop shows at the end of a day.
     fn at_the_end_of(last: i64) -> Detection {
+        seen(&history(), last * 24 + 23)
+    }
+
+    fn seen(hours: &[Sums], last_hour: i64) -> Detection {
+        let mut counts = Counts::until(last_hour);
+        for (hour, sums) in (FIRST * 24..).zip(hours) {
+            counts.add(hour, sums);
+        }
+        Detection::of(&counts, THRESHOLD)
+    }
+
+    /// By hour, four orders of which ten a day come back on the 14th day after, and forty a day of the
+    /// batch, as defective, on the 5th.
+    fn history() -> Vec<Sums> {
         let mut hours: Vec<Sums> = vec![Sums::default(); 24 * 500];
         let mut add = |hour: i64, watched: Watched, orders: i128| {
             if let Some(hour) = hours.get_mut(usize::try_from(hour - FIRST * 24).expect("later")) {
@@ -147,11 +160,43 @@ mod tests {
         for day in FIRST..FIRST + 450 {
             (0..24).for_each(|hour| add(day * 24 + hour, Watched::Orders, 4));
         }
-        let mut counts = Counts::until(last * 24 + 23);
-        for (hour, sums) in (FIRST * 24..).zip(&hours) {
-            counts.add(hour, sums);
+        hours
+    }
+
+    /// What is kept for as long as a batch leaves it be is what would be found anew, whatever the batch
+    /// counts about when the last hour took part.
+    #[test]
+    fn a_kept_detection_is_a_fresh_one() {
+        let causes = [None, Some(Reason::Defective)];
+        let lags = causes.into_iter().flat_map(|cause| [2, 5, 9, 14].map(|lag| (cause, lag)));
+        // An order of the day so many days before that came back on this one.
+        let lags = lags.map(|(cause, lag)| (24 * i64::from(lag), Watched::Lag(cause, lag)));
+        let others = causes.map(|cause| (0, Watched::Returns(cause)));
+        let watched: Vec<_> = lags.chain(others).chain([(0, Watched::Orders)]).collect();
+        let mut left_be = 0;
+        for hour in [0, 12, 22, 23] {
+            let last = (BATCH.start + 7) * 24 + hour;
+            let kept = seen(&history(), last);
+            for (after, &(before, watched)) in
+                (-3..=3).flat_map(|after| watched.iter().map(move |one| (after, one)))
+            {
+                let mut at = last + after - before;
+                if matches!(watched, Watched::Lag(..)) {
+                    at -= at.rem_euclid(24);
+                }
+                let mut counted = Counted::default();
+                counted.watched.entry(at).or_default().add(watched.field(), 1);
+                if kept.is_stale_after(&counted) {
+                    continue;
+                }
+                left_be += 1;
+                let mut hours = history();
+                let place = usize::try_from(at - FIRST * 24).expect("later");
+                hours[place].add(watched.field(), 1);
+                assert_eq!(kept, seen(&hours, last), "{watched:?} {after} h after {hour}:59");
+            }
         }
-        Detection::of(&counts, THRESHOLD)
+        assert!(left_be > 100, "{left_be}");
     }
 
     fn of(detection: &Detection, cause: Cause, scan: Scan) -> Vec<&Alarm> {

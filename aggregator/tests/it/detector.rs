@@ -26,7 +26,7 @@ const DAILY: f64 = 8.0;
 const DAILY_WINDOWS: [usize; 6] = [24, 48, 96, 168, 336, 672];
 
 /// How many simulated shops a figure rests on.
-fn runs(usual: usize) -> usize {
+pub fn runs(usual: usize) -> usize {
     #[expect(clippy::disallowed_methods, reason = "`make soak` asks for more")]
     let times = std::env::var("TALLYHOOK_TEST_DETECTOR_TIMES");
     usual * times.map_or(1, |times| times.parse::<usize>().expect("a number"))
@@ -34,12 +34,12 @@ fn runs(usual: usize) -> usize {
 
 /// The laws of the simulated shops.
 #[derive(Clone)]
-struct World {
+pub struct World {
     order_days: Vec<f64>,
-    return_days: Vec<f64>,
-    hours: Vec<f64>,
+    pub return_days: Vec<f64>,
+    pub hours: Vec<f64>,
     /// The lags by which returns really come, and those that the detector expects.
-    lags: Vec<f64>,
+    pub lags: Vec<f64>,
     expected_lags: Vec<f64>,
     expected_return_days: Vec<f64>,
     day_effect: f64,
@@ -48,17 +48,17 @@ struct World {
 
 /// A shop and its spike.
 #[derive(Clone, Copy)]
-struct Shop {
-    orders_per_day: f64,
-    base_rate: f64,
+pub struct Shop {
+    pub orders_per_day: f64,
+    pub base_rate: f64,
     ratio: f64,
 }
 
-fn acceptance() -> Value {
+pub fn acceptance() -> Value {
     serde_json::from_str(ACCEPTANCE).expect("json")
 }
 
-fn number(value: &Value) -> f64 {
+pub fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
 }
 
@@ -73,7 +73,7 @@ fn lags(mean: f64, deviation: f64) -> Vec<f64> {
 }
 
 impl World {
-    fn usual() -> Self {
+    pub fn usual() -> Self {
         let simulator = &acceptance()["simulator"];
         let list = |name: &str| -> Vec<f64> {
             simulator[name].as_array().expect("a list").iter().map(number).collect()
@@ -92,7 +92,7 @@ impl World {
     }
 
     /// Orders of each day.
-    fn orders(&self, shop: Shop, days: usize, rng: &mut StdRng) -> Vec<f64> {
+    pub fn orders(&self, shop: Shop, days: usize, rng: &mut StdRng) -> Vec<f64> {
         let surge = |day: usize| match day {
             _ if !self.surge => 1.0,
             200..204 => 5.0,
@@ -135,7 +135,7 @@ impl World {
     }
 }
 
-fn poisson(mean: f64, rng: &mut StdRng) -> f64 {
+pub fn poisson(mean: f64, rng: &mut StdRng) -> f64 {
     if mean <= 0.0 { 0.0 } else { Poisson::new(mean).expect("valid").sample(rng) }
 }
 
@@ -144,7 +144,7 @@ fn prior(shop: Shop, rng: &mut StdRng) -> f64 {
     shop.base_rate * LogNormal::new(0.0, 0.4).expect("valid").sample(rng)
 }
 
-fn shops(ratio: f64) -> Vec<Shop> {
+pub fn shops(ratio: f64) -> Vec<Shop> {
     let of = |orders_per_day| {
         [0.02, 0.05, 0.1, 0.2].map(|base_rate| Shop { orders_per_day, base_rate, ratio })
     };

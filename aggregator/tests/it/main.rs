@@ -2,6 +2,7 @@
 
 mod batches;
 mod detector;
+mod detector_as_shipped;
 mod laws;
 mod run;
 mod shops;
