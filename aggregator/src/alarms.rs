@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::detect::alarm::{Alarm, Detection, Scan};
 use crate::detect::counts::Counts;
 use crate::detect::glr::Excess;
+use crate::detect::products::{CameBack, Standout};
 use crate::fold::watched::Cause;
 use crate::kpi::reader::{ReadError, ShopReader};
 use crate::query::Query;
@@ -51,6 +52,17 @@ struct AlarmRow {
     window_hours: Option<usize>,
     cohort_days: Option<usize>,
     reasons: Vec<ReasonRow>,
+    /// Those that stand out among what came back.
+    products: Vec<ProductRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct ProductRow {
+    /// Its id, or the article number where the platform gives none.
+    product: String,
+    returned_orders: usize,
+    /// How many are due by its usual share of what comes back.
+    expected_orders: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -76,8 +88,15 @@ impl<S: Store> Query<S> {
         shop: &ShopDomain,
         as_of: Option<Timestamp>,
     ) -> Result<AlarmsReply, ReadError> {
-        let detection = self.viewed(|snapshot| self.detection(snapshot, shop, as_of))?;
         let hour = |hour: i64| Timestamp::from_ms(hour.saturating_mul(HOUR_MS)).to_string();
+        let (detection, came_back) = self.viewed(|snapshot| {
+            let detection = self.detection(snapshot, shop, as_of)?;
+            let reader = ShopReader::new(snapshot, self.partition(shop), shop);
+            let came_back = CameBack::read(&reader, &detection)?;
+            Ok((detection, came_back))
+        })?;
+        let products = |alarm: &Alarm| came_back.standouts(alarm, detection.last_hour);
+        let row = |alarm: &Alarm| row(alarm, products(alarm), hour);
         let score =
             |(cause, score): &(Cause, f64)| ScoreRow { reason: name(*cause), score: *score };
         Ok(AlarmsReply {
@@ -87,7 +106,7 @@ impl<S: Store> Query<S> {
             watched_since: detection.watched_since.map(hour),
             threshold: self.alarm_threshold(),
             scores: detection.scores.iter().map(score).collect(),
-            alarms: detection.alarms.iter().map(|alarm| row(alarm, hour)).collect(),
+            alarms: detection.alarms.iter().map(row).collect(),
         })
     }
 
@@ -117,7 +136,7 @@ impl<S: Store> Query<S> {
     }
 }
 
-fn row(alarm: &Alarm, hour: impl Fn(i64) -> String) -> AlarmRow {
+fn row(alarm: &Alarm, products: Vec<Standout>, hour: impl Fn(i64) -> String) -> AlarmRow {
     let Alarm { cause, scan, episode, since, excess, reasons } = alarm;
     let length = |of: Scan| (*scan == of).then_some(excess.length);
     let reason = |(cause, excess): &(Cause, Excess)| ReasonRow {
@@ -138,6 +157,14 @@ fn row(alarm: &Alarm, hour: impl Fn(i64) -> String) -> AlarmRow {
         window_hours: length(Scan::Period),
         cohort_days: length(Scan::Cohort),
         reasons: reasons.iter().map(reason).collect(),
+        products: products.into_iter().map(ProductRow::from).collect(),
+    }
+}
+
+impl From<Standout> for ProductRow {
+    fn from(one: Standout) -> Self {
+        let Standout { product, returned_orders, expected_orders } = one;
+        Self { product: product.to_string(), returned_orders, expected_orders }
     }
 }
 

@@ -13,4 +13,5 @@ pub mod episode;
 pub mod glr;
 pub mod laws;
 pub mod period;
+pub mod products;
 mod shop;

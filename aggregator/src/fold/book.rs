@@ -16,7 +16,7 @@ use super::carried::greatest;
 use super::field::{Counter, Field};
 use super::order::{Content, OrderDoc};
 use super::returned::{self, ReturnedUnits};
-use super::watched;
+use super::{back, watched};
 
 /// What the bookings depend on beside the document.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +41,8 @@ pub struct Booked {
     pub purchase: Option<(CustomerKey, Timestamp)>,
     /// The checkout that the order completes, and when.
     pub checkout: Option<(Id, Timestamp)>,
+    /// Which products came back, by the hour.
+    pub back: back::ByHour,
     /// The currencies that the document names.
     pub currencies: Vec<Currency>,
     /// The latest instant in the document.
@@ -104,6 +106,7 @@ impl<'a> Book<'a> {
             self.put(run.at, Field::money(Counter::ReturnedValue, run.currency), run.value);
         }
         self.booked.bookings.extend(watched::bookings(self.last.placed_at, &units));
+        self.booked.back = back::of(self.last.placed_at, &units);
         self.booked
     }
 

@@ -41,7 +41,7 @@ impl Caches {
             Kind::Day => self.days.holds(key),
             Kind::Watched => self.watched.holds(key),
             // Written and scanned, never in hand.
-            Kind::Young | Kind::Ahead => true,
+            Kind::Young | Kind::Ahead | Kind::Back => true,
         }
     }
 
@@ -74,7 +74,7 @@ impl Caches {
                 Kind::Hours => self.hours.loaded(key, bytes)?,
                 Kind::Day => self.days.loaded(key, bytes)?,
                 Kind::Watched => self.watched.loaded(key, bytes)?,
-                Kind::Young | Kind::Ahead => {}
+                Kind::Young | Kind::Ahead | Kind::Back => {}
             }
         }
         Ok(())

@@ -144,7 +144,7 @@ fn update(
     value: &[u8],
 ) -> Result<bool, StoreError> {
     let Some((shop, kind, _)) = split(key) else { return Ok(false) };
-    if kind == Kind::Ahead as u8 || kind == Kind::Young as u8 {
+    if [Kind::Ahead, Kind::Young, Kind::Back].iter().any(|index| kind == *index as u8) {
         return Ok(false);
     }
     let mut put = |key: &[u8], value: &[u8]| {

@@ -12,6 +12,8 @@ use common::time::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Kind {
+    /// Products that came back, by the hour in which they did.
+    Back = b'B',
     /// A customer class, or an alias of one.
     Customer = b'C',
     /// A chunk of a long list of orders.
@@ -124,6 +126,21 @@ impl Keys {
         let mut key = self.bucket(Kind::Young, hour);
         id.encode_key(&mut key);
         key
+    }
+
+    /// What came back of an order in an hour: the hour, then the order's id.
+    #[must_use]
+    pub fn back(&self, hour: i64, order: &Id) -> Vec<u8> {
+        let mut key = self.bucket(Kind::Back, hour);
+        order.encode_key(&mut key);
+        key
+    }
+
+    /// The hour and the order of such a key.
+    #[must_use]
+    pub fn read_back(&self, key: &[u8]) -> Option<(i64, Id)> {
+        let (hour, order) = self.tail(key).split_first_chunk()?;
+        Some((unsortable(*hour), Id::decode_key(order)?))
     }
 
     /// The range of a kind's documents by number, from `from` to `to`, both included.

@@ -5,6 +5,7 @@
 
 mod additions;
 mod apply;
+pub mod back;
 pub mod book;
 mod buckets;
 mod caches;
@@ -49,7 +50,7 @@ pub use work::Counted;
 use work::Work;
 
 /// The fold's version: a state of another version is built anew.
-pub const FOLD_VERSION: u32 = 2;
+pub const FOLD_VERSION: u32 = 3;
 
 /// The most documents that are kept in memory between batches, over all partitions.
 const KEPT: usize = 25_000;

@@ -95,6 +95,8 @@ pub struct ContentLine {
     pub discount_minor: i64,
     /// Tax.
     pub tax_minor: i64,
+    /// The product's id, or the article number where there is none.
+    pub product: Option<Id>,
 }
 
 /// The earliest instant at which a line showed at least a quantity.
@@ -371,6 +373,7 @@ impl ContentLine {
                 == (line.quantity, line.price_minor > 0, line.gift_card)
             && (self.gross_minor, self.discount_minor, self.tax_minor)
                 == (line.gross_minor, line.discount_minor, line.tax_minor)
+            && self.product == product_of(line)
     }
 }
 
@@ -396,6 +399,7 @@ impl From<OrderSnapshot> for Content {
 
 impl From<Line> for ContentLine {
     fn from(line: Line) -> Self {
+        let product = product_of(&line);
         Self {
             id: line.id,
             quantity: line.quantity,
@@ -404,8 +408,15 @@ impl From<Line> for ContentLine {
             gross_minor: line.gross_minor,
             discount_minor: line.discount_minor,
             tax_minor: line.tax_minor,
+            product,
         }
     }
+}
+
+/// What names a line's product.
+fn product_of(line: &Line) -> Option<Id> {
+    let sku = || line.sku.as_deref().and_then(|sku| Id::parse(sku).ok());
+    line.product.clone().or_else(sku)
 }
 
 /// Keeps the first snapshot there is after any redaction; returns whether `head` is one.

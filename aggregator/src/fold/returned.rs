@@ -29,6 +29,8 @@ pub struct ReturnedUnits {
     pub value: i128,
     /// The value's currency.
     pub currency: Currency,
+    /// What names the product, where the order is known and says so.
+    pub product: Option<Id>,
 }
 
 /// The returned units of a document; `known` holds the first and the last snapshot of a known order.
@@ -53,6 +55,7 @@ pub fn of(
 
 /// What a known order says of a line.
 struct Ordered {
+    product: Option<Id>,
     units: u32,
     net: i128,
     quantity: u32,
@@ -80,7 +83,8 @@ impl Ordered {
             .map_or(0, |line| i128::from(line.gross_minor) - i128::from(line.discount_minor));
         let quantity = standing.map_or(0, |line| line.quantity);
         let (currency, taxes_included) = (last.currency, last.taxes_included);
-        Self { units, net, quantity, currency, taxes_included }
+        let product = standing.or(placed).and_then(|line| line.product.clone());
+        Self { product, units, net, quantity, currency, taxes_included }
     }
 }
 
@@ -181,6 +185,7 @@ impl<'a> Facts<'a> {
                 reason: reason.unwrap_or(Reason::Unknown),
                 value,
                 currency,
+                product: ordered.and_then(|ordered| ordered.product.clone()),
             });
             position += count;
             left -= count;

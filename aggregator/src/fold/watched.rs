@@ -121,8 +121,14 @@ mod tests {
     fn an_order_counts_once_a_cause_however_many_units_come_back() {
         let currency = common::currency::Currency::parse("USD").expect("a currency");
         let at = |hour: i64| Timestamp::from_ms(hour * 3_600_000);
-        let run =
-            |hour, reason| ReturnedUnits { at: at(hour), count: 3, reason, value: 0, currency };
+        let run = |hour, reason| ReturnedUnits {
+            at: at(hour),
+            count: 3,
+            reason,
+            value: 0,
+            currency,
+            product: None,
+        };
         let returned = [
             run(24 * 9 + 5, Reason::Fit),
             run(24 * 12, Reason::Defective),

@@ -17,7 +17,7 @@ use super::keys::{Keys, Kind};
 use super::list::{Chunks, Entry};
 use super::retention::Change;
 use super::shop::{ShopDoc, ShopSetting};
-use super::young;
+use super::{back, young};
 
 /// One shop in a batch.
 pub struct Work<'a> {
@@ -79,6 +79,9 @@ impl Work<'_> {
             for currency in &booked.currencies {
                 self.counted.totals.add(Field::money(Counter::Currencies, *currency), sign);
             }
+        }
+        if before.back != after.back {
+            self.indices.extend(back::replace(&self.keys, order, &before.back, &after.back)?);
         }
         if before.purchase != after.purchase {
             if let Some((customer, placed_at)) = before.purchase {

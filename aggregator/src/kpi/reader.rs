@@ -12,6 +12,7 @@ use rustc_hash::FxHashMap;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
+use crate::fold::back::Back;
 use crate::fold::customer::{Class, CustomerDoc};
 use crate::fold::docs::{Source, decode, load};
 use crate::fold::field::{Counter, Field, Sums};
@@ -176,6 +177,21 @@ impl<'a> ShopReader<'a> {
             let started = decode::<Started>(key, value)?;
             if (from..=to).contains(&started.at) {
                 visit(&started);
+            }
+            Ok(true)
+        })
+    }
+
+    /// Visits what came back in UTC hours from `from` to `to`, both included, order by order.
+    pub fn back(
+        &self,
+        from: i64,
+        to: i64,
+        mut visit: impl FnMut(i64, Id, Back),
+    ) -> Result<(), StoreError> {
+        self.raw(self.keys.buckets(Kind::Back, from, to), |key, value| {
+            if let Some((hour, order)) = self.keys.read_back(key) {
+                visit(hour, order, decode(key, value)?);
             }
             Ok(true)
         })

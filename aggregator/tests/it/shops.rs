@@ -47,9 +47,15 @@ fn placed_at(order: u64) -> Timestamp {
     Timestamp::from_ms((order * 97 % 700) * DAY_MS / 2 + order % 3)
 }
 
+/// An article number and a product's id, of which either or both may be missing.
+fn article() -> impl Strategy<Value = (Option<Box<str>>, Option<Id>)> {
+    let sku = prop::sample::select(vec![None, Some("A-1".into()), Some("2".into())]);
+    (sku, prop::option::of((1u64..3).prop_map(Id::from)))
+}
+
 fn line() -> impl Strategy<Value = Line> {
-    (1u64..4, 0u32..4, 0i64..3, 0i64..500, 0i64..90, prop::bool::weighted(0.1)).prop_map(
-        |(id, quantity, price, discount, tax, gift_card)| {
+    (1u64..4, 0u32..4, 0i64..3, 0i64..500, 0i64..90, prop::bool::weighted(0.1), article()).prop_map(
+        |(id, quantity, price, discount, tax, gift_card, (sku, product))| {
             let price = price * 1000;
             Line {
                 id: id.into(),
@@ -59,8 +65,8 @@ fn line() -> impl Strategy<Value = Line> {
                 discount_minor: discount.min(price * i64::from(quantity)),
                 tax_minor: tax,
                 gift_card,
-                sku: None,
-                product: None,
+                sku,
+                product,
                 variant: None,
                 options: None,
                 vendor: None,

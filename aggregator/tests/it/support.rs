@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aggregator::fold::back::Back;
 use aggregator::fold::field::Sums;
 use aggregator::fold::shop::{ShopSetting, ShopSettings};
 use aggregator::fold::watched::Watched;
@@ -17,10 +18,11 @@ use common::books::{Books, Mode, Settings, Window as BookWindow};
 use common::config::{Config, Inputs, Needs};
 use common::currency::Currency;
 use common::event::Event;
+use common::id::Id;
 use common::reason::Reason;
 use common::shop::ShopDomain;
 use common::store::{MemoryStore, Store};
-use common::time::DAY_MS;
+use common::time::{DAY_MS, Timestamp};
 
 pub const PARTITION: u16 = 3;
 
@@ -146,7 +148,7 @@ pub fn watched_by_the_books(events: &[Event], shop: &ShopDomain) -> WatchedCount
         let placed_hour = order.placed_at.hour();
         count(placed_hour, Watched::Orders);
         let mut firsts: BTreeMap<Option<Reason>, i64> = BTreeMap::new();
-        for (at, reason) in order.returned {
+        for (at, reason, _) in order.returned {
             for cause in [None, Some(reason)] {
                 let first = firsts.entry(cause).or_insert(at.ms());
                 *first = at.ms().min(*first);
@@ -160,6 +162,40 @@ pub fn watched_by_the_books(events: &[Event], shop: &ShopDomain) -> WatchedCount
         }
     }
     counts
+}
+
+/// What came back: the hour, when the order was placed, the product and why.
+pub type CameBack = BTreeMap<(i64, Timestamp, Id, Reason), usize>;
+
+/// What a state has of it.
+pub fn came_back(store: &MemoryStore, shop: &ShopDomain) -> CameBack {
+    let snapshot = store.snapshot().expect("a snapshot");
+    let mut found = CameBack::new();
+    let visit = |hour, _, back: Back| {
+        for (product, reason) in back.products {
+            *found.entry((hour, back.placed_at, product, reason)).or_default() += 1;
+        }
+    };
+    ShopReader::new(&*snapshot, PARTITION, shop).back(i64::MIN, i64::MAX, visit).expect("reads");
+    found
+}
+
+/// The same by the naive books: each order once for a product and a reason, when its first such unit did.
+pub fn came_back_by_the_books(events: &[Event], shop: &ShopDomain) -> CameBack {
+    let mut found = CameBack::new();
+    for order in Books::new(events, shop, &Settings::default()).placed_orders() {
+        let mut firsts: BTreeMap<(Id, Reason), i64> = BTreeMap::new();
+        for (at, reason, product) in order.returned {
+            let Some(product) = product else { continue };
+            let first = firsts.entry((product, reason)).or_insert(at.ms());
+            *first = at.ms().min(*first);
+        }
+        for ((product, reason), first) in firsts {
+            let hour = first.div_euclid(DAY_MS / 24);
+            *found.entry((hour, order.placed_at, product, reason)).or_default() += 1;
+        }
+    }
+    found
 }
 
 /// Compares figures; the estimates, which are floats, to eight digits.

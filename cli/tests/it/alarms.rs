@@ -12,6 +12,8 @@ const DAYS: i64 = 200;
 const ORDERS: i64 = 60;
 /// Of six returns a day, one has each of these reasons.
 const REASONS: [&str; 6] = ["defective", "fit", "unwanted", "color", "size_too_small", "other"];
+/// The product that is spoilt.
+const SPOILT: i64 = 1;
 /// Hours since more come back, one order more every two of them.
 const SPIKE_HOURS: i64 = 72;
 
@@ -21,6 +23,13 @@ pub struct Placed {
     pub id: i64,
     pub hours_ago: i64,
     pub returned: Option<(i64, &'static str)>,
+}
+
+impl Placed {
+    /// What was ordered: one of three products.
+    fn product(&self) -> i64 {
+        self.id % 3
+    }
 }
 
 /// Every tenth order of a day comes back within 25 days.
@@ -39,11 +48,14 @@ pub fn calm() -> Vec<Placed> {
     orders
 }
 
-/// Orders of ten days before that come back as defective in the last days, the first one first.
+/// Orders of one product of ten days before that come back as defective in the last days, the first one
+/// first.
 pub fn spoilt(calm: &[Placed]) -> Vec<Placed> {
     let mut kept: Vec<&Placed> = calm.iter().filter(|order| order.returned.is_none()).collect();
     let spoil = |hours_ago: i64| {
-        let at = kept.iter().position(|order| order.hours_ago <= hours_ago + 240);
+        let at = kept
+            .iter()
+            .position(|order| order.hours_ago <= hours_ago + 240 && order.product() == SPOILT);
         let order = kept.remove(at.expect("an order"));
         Placed { returned: Some((hours_ago, "defective")), ..order.clone() }
     };
@@ -80,7 +92,7 @@ fn line(clock: Clock, placed: &Placed) -> Value {
     json!({
         "type": "order", "shop": SHOP, "id": placed.id, "placed_at": at, "currency": "USD",
         "customer": {"id": placed.id % 997},
-        "lines": [{"id": 1, "quantity": 2, "price": "20.00"}], "returns": returns.unwrap_or(json!([])),
+        "lines": [{"id": 1, "quantity": 2, "price": "20.00", "product": placed.product()}], "returns": returns.unwrap_or(json!([])),
     })
 }
 
@@ -128,6 +140,19 @@ fn a_spike_is_told_with_figures_that_can_be_counted() {
         assert!((returned / expected - ratio).abs() < 1e-9, "{alarm:#}");
         let hours = alarm["window_hours"].as_i64().expect("hours");
         assert!((24..=168).contains(&hours), "about as long as it lasts: {alarm:#}");
+        let product = &alarm["products"][0];
+        let of_it: Vec<Placed> =
+            history.iter().filter(|one| one.product() == SPOILT).cloned().collect();
+        assert_eq!(product["product"], SPOILT.to_string(), "{alarm:#}");
+        assert_eq!(
+            product["returned_orders"],
+            counted(&of_it, clock, &reply, alarm, reason),
+            "{alarm:#}"
+        );
+        let due = product["expected_orders"].as_f64().expect("a number") / expected;
+        // A third of all orders are of it; of these alone the usual ones come back as defective.
+        let usual = if reason == "all" { 1.0 / 3.0 } else { 1.0 };
+        assert!((due / usual - 1.0).abs() < 0.1, "{due}: {alarm:#}");
         let raised = alarm["raised_at"].as_str().expect("an instant");
         let begun = clock.hours_ago(SPIKE_HOURS);
         assert!(raised > begun.as_str(), "{raised} is before {begun}");

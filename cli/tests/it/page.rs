@@ -209,6 +209,8 @@ fn alarms_are_those_of_the_api(browser: &mut Browser, server: &Server) {
         let expected = alarm["expected_orders"].as_f64().expect("a number");
         let expected = format!("{expected:.1} were expected").replace(".0 ", " ");
         assert!(shown.contains(&count) && shown.contains(&expected), "{shown}\n{alarm:#}");
+        let product = format!("product 1 ({},", alarm["products"][0]["returned_orders"]);
+        assert!(shown.contains(&product), "{shown}\n{alarm:#}");
     }
 }
 

@@ -7,6 +7,7 @@ use super::order_document::Order;
 use super::{returned, reversals};
 use crate::currency::Currency;
 use crate::customer::CustomerKey;
+use crate::id::Id;
 use crate::reason::Reason;
 use crate::time::Timestamp;
 
@@ -54,12 +55,14 @@ pub(super) enum What {
 }
 
 /// One unit that came back.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ReturnedUnit {
     pub(super) at: Timestamp,
     pub(super) reason: Reason,
     /// Net of discounts; `None` where nothing tells it.
     pub(super) value: Option<(Currency, i128)>,
+    /// The product's id, or the article number where there is none.
+    pub(super) product: Option<Id>,
 }
 
 /// One order with all that was booked for it up to T.

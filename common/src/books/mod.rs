@@ -33,6 +33,7 @@ pub use settings::Settings;
 pub use window::{Mode, Window};
 
 use crate::event::Event;
+use crate::id::Id;
 use crate::reason::Reason;
 use crate::shop::ShopDomain;
 use crate::time::Timestamp;
@@ -69,7 +70,8 @@ impl<'a> Books<'a> {
         let placed = |document: &documents::SalesDocument<'_>| {
             let placed_at = document.order.as_ref()?.placed_at();
             let units = returned::units(document, Timestamp::MAX);
-            let returned = units.iter().map(|unit| (unit.at, unit.reason)).collect();
+            let returned =
+                units.into_iter().map(|unit| (unit.at, unit.reason, unit.product)).collect();
             Some(PlacedOrder { placed_at, returned })
         };
         self.documents.sales.iter().filter_map(placed).collect()
@@ -81,8 +83,8 @@ impl<'a> Books<'a> {
 pub struct PlacedOrder {
     /// When it was placed.
     pub placed_at: Timestamp,
-    /// When and why each unit that came back did.
-    pub returned: Vec<(Timestamp, Reason)>,
+    /// When and why each unit that came back did, and of which product.
+    pub returned: Vec<(Timestamp, Reason, Option<Id>)>,
 }
 
 /// [`Books::new`] and [`Books::kpis`] in one step.

@@ -43,6 +43,10 @@ fn units_of_line(document: &SalesDocument<'_>, id: &Id, t: Timestamp) -> Vec<Ret
     let order = document.order.as_ref();
     let most = order.map_or(usize::MAX, |order| ordered_units(order, id, t));
     let count = refunded.len().max(closed.len()).min(most);
+    let product = order.and_then(|order| order.line(id)).and_then(|line| {
+        let number = || line.sku.as_deref().and_then(|sku| Id::parse(sku).ok());
+        line.product.clone().or_else(number)
+    });
     let mut units = Vec::with_capacity(count);
     for index in 0..count {
         let in_refund = refunded.get(index).copied();
@@ -53,7 +57,8 @@ fn units_of_line(document: &SalesDocument<'_>, id: &Id, t: Timestamp) -> Vec<Ret
             Some(unit) => Some((unit.currency, unit.value)),
             None => order.map(|order| (order.currency(), ordered_value(order, id, index))),
         };
-        units.push(ReturnedUnit { at, reason: reason.unwrap_or(Reason::Unknown), value });
+        let reason = reason.unwrap_or(Reason::Unknown);
+        units.push(ReturnedUnit { at, reason, value, product: product.clone() });
     }
     units
 }

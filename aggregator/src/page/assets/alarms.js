@@ -6,6 +6,7 @@ import { byId, el, setText } from './dom.js';
 import * as format from './format.js';
 
 const SHOWN = 6;
+const PRODUCTS = 3;
 // An order counts once however many of its units come back.
 const SCANS = {
   period: (since) => `came back since ${since}`,
@@ -80,7 +81,10 @@ function sentences(alarm, view) {
   return [
     el('p', {}, el('strong', {}, count), ` ${SCANS[alarm.scan](since)}; ${format.estimate(alarm.expected_orders)} were expected.`),
     el('p', { class: 'quiet' }, `${format.factor(alarm.ratio)} times as many (95% interval ${low} to ${high}), raised ${raised}.`),
-  ];
+    alarm.products.length > 0 ? el('p', { class: 'quiet' }, `Standing out: ${alarm.products.slice(0, PRODUCTS).map(product).join(', ')}.`) : null,
+  ].filter(Boolean);
 }
+
+const product = (one) => `product ${one.product} (${format.count(one.returned_orders)}, ${format.estimate(one.expected_orders)} due)`;
 
 const reason = (name) => (name === 'all' ? 'All returns' : format.words(name));

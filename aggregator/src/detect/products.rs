@@ -1,0 +1,121 @@
+//! Which products stand out among what came back in an alarm's window.
+//!
+//! A product has no exposure of its own here: what is counted is its share of the returned orders. Its
+//! usual share is that of the 56 days that a baseline is learnt from; of the orders that an alarm expects
+//! it is due that share. So a product stands out that comes back more than usual beside the others, be it
+//! spoilt or sold more than before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use common::id::Id;
+use common::reason::Reason;
+use common::store::StoreError;
+
+use super::alarm::{Alarm, Detection, Scan};
+use super::period::{BASELINE_DAYS, DAY_HOURS, GAP_DAYS};
+use crate::fold::watched::Cause;
+use crate::kpi::reader::ShopReader;
+
+/// The most products that an alarm names.
+const NAMED: usize = 5;
+/// A product of which fewer orders came back is not named.
+const LEAST_ORDERS: usize = 2;
+
+/// A product that stands out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standout {
+    /// Its id, or the article number where there is none.
+    pub product: Id,
+    /// Orders in the window of which a unit of it came back for the alarm's cause.
+    pub returned_orders: usize,
+    /// How many are due by its usual share.
+    pub expected_orders: f64,
+}
+
+/// What came back of a shop, order by order, in order of time.
+#[derive(Debug, Default)]
+pub struct CameBack(Vec<Entry>);
+
+#[derive(Debug)]
+struct Entry {
+    hour: i64,
+    placed_hour: i64,
+    order: Id,
+    products: Vec<(Id, Reason)>,
+}
+
+impl CameBack {
+    /// What the alarms of a detection need.
+    pub fn read(reader: &ShopReader<'_>, detection: &Detection) -> Result<Self, StoreError> {
+        let mut entries = Vec::new();
+        let last = |alarm: &Alarm| last_hour(alarm, detection.last_hour);
+        let from = |alarm: &Alarm| baseline(last(alarm)).start.min(alarm.since);
+        let Some(from) = detection.alarms.iter().map(from).min() else { return Ok(Self(entries)) };
+        reader.back(from, detection.last_hour, |hour, order, back| {
+            let (placed_hour, products) = (back.placed_at.hour(), back.products);
+            entries.push(Entry { hour, placed_hour, order, products });
+        })?;
+        Ok(Self(entries))
+    }
+
+    /// The products that stand out in an alarm of a detection up to an hour, most first.
+    #[must_use]
+    pub fn standouts(&self, alarm: &Alarm, detected_hour: i64) -> Vec<Standout> {
+        let last = last_hour(alarm, detected_hour);
+        let usual = self.orders(baseline(last), alarm.cause, |_| true);
+        let found = self.orders(alarm.since..last + 1, alarm.cause, |entry| match alarm.scan {
+            Scan::Period => true,
+            Scan::Cohort => entry.placed_hour >= alarm.since,
+        });
+        let of_all = usual.values().flatten().collect::<BTreeSet<_>>().len();
+        let due = |product: &Id| {
+            let of_product = usual.get(product).map_or(0, BTreeSet::len);
+            // Half an order more, so that a product that never came back is due something.
+            alarm.excess.expected * (of_product as f64 + 0.5) / (of_all as f64 + 1.0)
+        };
+        let standout = |(product, orders): (&Id, BTreeSet<&Id>)| Standout {
+            product: product.clone(),
+            returned_orders: orders.len(),
+            expected_orders: due(product),
+        };
+        let surplus = |one: &Standout| one.returned_orders as f64 - one.expected_orders;
+        let mut standouts: Vec<Standout> = found.into_iter().map(standout).collect();
+        standouts.retain(|one| one.returned_orders >= LEAST_ORDERS && surplus(one) > 0.0);
+        standouts.sort_by(|a, b| surplus(b).total_cmp(&surplus(a)));
+        standouts.truncate(NAMED);
+        standouts
+    }
+
+    /// By product, the orders of which it came back in some hours for a cause.
+    fn orders(
+        &self,
+        hours: Range<i64>,
+        cause: Cause,
+        takes_part: impl Fn(&Entry) -> bool,
+    ) -> BTreeMap<&Id, BTreeSet<&Id>> {
+        let from = self.0.partition_point(|entry| entry.hour < hours.start);
+        let mut found: BTreeMap<&Id, BTreeSet<&Id>> = BTreeMap::new();
+        let within = self.0[from..].iter().take_while(|entry| entry.hour < hours.end);
+        for entry in within.filter(|entry| takes_part(entry)) {
+            let fits = |reason: Reason| cause.is_none_or(|cause| cause == reason);
+            for (product, _) in entry.products.iter().filter(|one| fits(one.1)) {
+                found.entry(product).or_default().insert(&entry.order);
+            }
+        }
+        found
+    }
+}
+
+/// The last hour of an alarm's window: the latest that was looked at, or that of its peak.
+fn last_hour(alarm: &Alarm, detected_hour: i64) -> i64 {
+    if alarm.episode.ended.is_some() { alarm.episode.peak.0 } else { detected_hour }
+}
+
+/// The hours of the 56 days that end 28 days before the day of an hour does.
+fn baseline(last_hour: i64) -> Range<i64> {
+    let hours = |days: usize| i64::try_from(days * DAY_HOURS).unwrap_or_default();
+    let day_end = last_hour - last_hour.rem_euclid(hours(1)) + hours(1);
+    let end = day_end - hours(GAP_DAYS);
+    end - hours(BASELINE_DAYS)..end
+}
