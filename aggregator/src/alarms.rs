@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use common::id::Id;
 use common::shop::ShopDomain;
 use common::store::{Snapshot, Store};
 use common::time::{HOUR_MS, Timestamp};
 use serde::Serialize;
 
-use crate::detect::alarm::{Alarm, Detection, Scan};
+use crate::detect::alarm::{Alarm, Detection, ProductSeries, Scan};
+use crate::detect::by_product;
 use crate::detect::counts::Counts;
 use crate::detect::glr::Excess;
 use crate::detect::products::{CameBack, Standout};
@@ -27,6 +29,10 @@ pub struct AlarmsReply {
     /// The score at which an alarm is raised.
     threshold: f64,
     scores: Vec<ScoreRow>,
+    /// The score at which an alarm of a product is raised.
+    product_threshold: f64,
+    /// The products that are watched.
+    products: Vec<ProductScoreRow>,
     alarms: Vec<AlarmRow>,
 }
 
@@ -37,7 +43,15 @@ struct ScoreRow {
 }
 
 #[derive(Debug, Serialize)]
+struct ProductScoreRow {
+    product: String,
+    score: f64,
+}
+
+#[derive(Debug, Serialize)]
 struct AlarmRow {
+    /// The product, in an alarm of one.
+    product: Option<String>,
     reason: &'static str,
     scan: &'static str,
     active: bool,
@@ -52,7 +66,7 @@ struct AlarmRow {
     window_hours: Option<usize>,
     cohort_days: Option<usize>,
     reasons: Vec<ReasonRow>,
-    /// Those that stand out among what came back.
+    /// In an alarm of the shop, the products that stand out among what came back.
     products: Vec<ProductRow>,
 }
 
@@ -95,18 +109,31 @@ impl<S: Store> Query<S> {
             let came_back = CameBack::read(&reader, &detection)?;
             Ok((detection, came_back))
         })?;
-        let products = |alarm: &Alarm| came_back.standouts(alarm, detection.last_hour);
-        let row = |alarm: &Alarm| row(alarm, products(alarm), hour);
+        let row = |(product, alarm): (Option<&Id>, &Alarm)| AlarmRow {
+            product: product.map(ToString::to_string),
+            products: match product {
+                Some(_) => Vec::new(),
+                None => standouts(&came_back, alarm, detection.last_hour),
+            },
+            ..row(alarm, hour)
+        };
         let score =
             |(cause, score): &(Cause, f64)| ScoreRow { reason: name(*cause), score: *score };
+        let product_score = |series: &ProductSeries| ProductScoreRow {
+            product: series.product.to_string(),
+            score: series.score,
+        };
+        let thresholds = self.alarm_thresholds();
         Ok(AlarmsReply {
             shop: shop.to_string(),
             as_of: as_of.map(|at| at.to_string()),
             evaluated_to: hour(detection.last_hour + 1),
             watched_since: detection.watched_since.map(hour),
-            threshold: self.alarm_threshold(),
+            threshold: thresholds.series,
             scores: detection.scores.iter().map(score).collect(),
-            alarms: detection.alarms.iter().map(row).collect(),
+            product_threshold: thresholds.product,
+            products: detection.products.iter().map(product_score).collect(),
+            alarms: detection.every_alarm().into_iter().map(row).collect(),
         })
     }
 
@@ -127,7 +154,8 @@ impl<S: Store> Query<S> {
         let last_hour = as_of.unwrap_or_else(|| doc.present(self.now())).hour() - 1;
         let detect = || {
             let counts = Counts::read(&reader, last_hour)?;
-            Ok(Arc::new(Detection::of(&counts, self.alarm_threshold())))
+            let products = by_product::read(&reader, last_hour)?;
+            Ok(Arc::new(Detection::of(&counts, &products, self.alarm_thresholds())))
         };
         match as_of {
             Some(_) => detect(),
@@ -136,7 +164,7 @@ impl<S: Store> Query<S> {
     }
 }
 
-fn row(alarm: &Alarm, products: Vec<Standout>, hour: impl Fn(i64) -> String) -> AlarmRow {
+fn row(alarm: &Alarm, hour: impl Fn(i64) -> String) -> AlarmRow {
     let Alarm { cause, scan, episode, since, excess, reasons } = alarm;
     let length = |of: Scan| (*scan == of).then_some(excess.length);
     let reason = |(cause, excess): &(Cause, Excess)| ReasonRow {
@@ -144,6 +172,7 @@ fn row(alarm: &Alarm, products: Vec<Standout>, hour: impl Fn(i64) -> String) -> 
         excess: excess.into(),
     };
     AlarmRow {
+        product: None,
         reason: name(*cause),
         scan: scan.name(),
         active: episode.ended.is_none(),
@@ -157,15 +186,17 @@ fn row(alarm: &Alarm, products: Vec<Standout>, hour: impl Fn(i64) -> String) -> 
         window_hours: length(Scan::Period),
         cohort_days: length(Scan::Cohort),
         reasons: reasons.iter().map(reason).collect(),
-        products: products.into_iter().map(ProductRow::from).collect(),
+        products: Vec::new(),
     }
 }
 
-impl From<Standout> for ProductRow {
-    fn from(one: Standout) -> Self {
-        let Standout { product, returned_orders, expected_orders } = one;
-        Self { product: product.to_string(), returned_orders, expected_orders }
-    }
+fn standouts(came_back: &CameBack, alarm: &Alarm, last_hour: i64) -> Vec<ProductRow> {
+    let row = |Standout { product, returned_orders, expected_orders }| ProductRow {
+        product: product.to_string(),
+        returned_orders,
+        expected_orders,
+    };
+    came_back.standouts(alarm, last_hour).into_iter().map(row).collect()
 }
 
 impl From<&Excess> for ExcessRow {

@@ -12,7 +12,7 @@ use common::time::Timestamp;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use crate::detect::budget;
+use crate::detect::budget::Thresholds;
 use crate::feed::Ends;
 use crate::fold::FOLD_VERSION;
 use crate::fold::book::{Terms, book};
@@ -267,9 +267,9 @@ impl<S: Store> Query<S> {
         Ok((partition, position))
     }
 
-    /// The statistic at which an alarm is raised.
-    pub(crate) fn alarm_threshold(&self) -> f64 {
-        budget::threshold(self.settings.alarms())
+    /// The scores at which alarms are raised.
+    pub(crate) fn alarm_thresholds(&self) -> Thresholds {
+        Thresholds::of(self.settings.alarms())
     }
 
     /// Every shop.

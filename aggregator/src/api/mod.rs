@@ -6,6 +6,7 @@ mod handlers;
 mod problem;
 mod scrape;
 mod series;
+mod spikes;
 mod stream;
 
 use std::sync::Arc;

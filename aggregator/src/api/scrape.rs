@@ -9,9 +9,8 @@ use prometheus::proto::MetricFamily;
 use prometheus::{Encoder, GaugeVec, Opts, Registry, TextEncoder};
 
 use super::handlers::blocking;
+use super::spikes::SpikeGauges;
 use super::{Api, Problem};
-use crate::alarms::name;
-use crate::detect::alarm::Detection;
 use crate::fold::field::Counter;
 use crate::kpi::Kpi;
 use crate::kpi::reader::ReadError;
@@ -141,7 +140,7 @@ fn export<S: Store>(query: &Query<S>, gauges: &Gauges, shop: &ShopDomain) -> Res
     }
     // While history is folded it changes with each commit, and nobody is to be told of it.
     if !query.is_replaying() {
-        gauges.set_detection(shop.as_str(), &*query.detected(shop)?);
+        gauges.spikes.set(shop.as_str(), &*query.detected(shop)?);
     }
     Ok(())
 }
@@ -154,10 +153,7 @@ struct Gauges {
     lifetime_value: GaugeVec,
     returned_units: GaugeVec,
     return_reason_ratio: GaugeVec,
-    spike_score: GaugeVec,
-    spike_alarm: GaugeVec,
-    spike_returned: GaugeVec,
-    spike_expected: GaugeVec,
+    spikes: SpikeGauges,
     last_event: GaugeVec,
 }
 
@@ -202,48 +198,14 @@ impl Gauges {
                 "Returned units of a reason by units sold.",
                 &reason,
             )?,
-            spike_score: gauge(
-                "return_spike_score",
-                "How far returned orders exceed what is expected, by reason; an alarm is raised at 9, \
-                 or as alarms.months_between_false says.",
-                &["shop", "reason"],
-            )?,
-            spike_alarm: gauge(
-                "return_spike_alarm",
-                "1 while an alarm of a return spike is under way, by reason.",
-                &["shop", "reason"],
-            )?,
-            spike_returned: gauge(
-                "return_spike_returned_orders",
-                "While an alarm is under way: orders that came back in its window or cohort.",
-                &["shop", "reason"],
-            )?,
-            spike_expected: gauge(
-                "return_spike_expected_orders",
-                "While an alarm is under way: orders that were expected to.",
-                &["shop", "reason"],
-            )?,
             last_event: gauge(
                 "shop_last_event_timestamp_seconds",
                 "Version instant of the shop's latest event, in Unix seconds.",
                 &["shop"],
             )?,
+            spikes: SpikeGauges::new(&registry)?,
             registry,
         })
-    }
-
-    /// Sets the gauges of return spikes.
-    fn set_detection(&self, shop: &str, detection: &Detection) {
-        for (cause, score) in &detection.scores {
-            let labels = [shop, name(*cause)];
-            let excess = detection.excess(*cause);
-            self.spike_score.with_label_values(&labels).set(*score);
-            self.spike_alarm.with_label_values(&labels).set(excess.map_or(0.0, |_| 1.0));
-            if let Some(excess) = excess {
-                self.spike_returned.with_label_values(&labels).set(excess.returns);
-                self.spike_expected.with_label_values(&labels).set(excess.expected);
-            }
-        }
     }
 
     /// Sets the gauge of a figure; an undefined figure has no sample.

@@ -1,11 +1,15 @@
 //! The alarms of a shop: its counts, what they let expect, and where they exceed it.
 
+use common::id::Id;
+
+use super::budget::Thresholds;
+use super::by_product::{self, Product};
 use super::counts::Counts;
 use super::episode::Episode;
 use super::glr::Excess;
 use super::laws::MOST_LAG_DAYS;
 use super::period::DAY_HOURS;
-use super::shop::Shop;
+use super::shop::{Found, Laws, Shop, prior_rates};
 use crate::fold::Counted;
 use crate::fold::field::Sums;
 use crate::fold::watched::{CAUSES, Cause};
@@ -55,6 +59,19 @@ pub struct Detection {
     pub scores: Vec<(Cause, f64)>,
     /// Alarms under way and of the last 100 days, the latest first.
     pub alarms: Vec<Alarm>,
+    /// The products that are watched.
+    pub products: Vec<ProductSeries>,
+}
+
+/// What became of a product.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProductSeries {
+    /// Its id, or the article number where there is none.
+    pub product: Id,
+    /// Its score, as that of a cause.
+    pub score: f64,
+    /// Alarms under way and of the last 100 days.
+    pub alarms: Vec<Alarm>,
 }
 
 impl Scan {
@@ -69,21 +86,23 @@ impl Scan {
 }
 
 impl Detection {
-    /// Looks at a shop's counts; alarms are raised at `threshold`, 9 by default.
+    /// Looks at the counts of a shop and of the products of it that are watched.
     #[must_use]
-    pub fn of(counts: &Counts, threshold: f64) -> Self {
+    pub fn of(counts: &Counts, products: &[Product], thresholds: Thresholds) -> Self {
         let mut detection = Self {
             last_hour: counts.last_hour(),
             watched_since: None,
             scores: Vec::new(),
             alarms: Vec::new(),
+            products: Vec::new(),
         };
         let Some(first) = counts.first_order() else { return detection };
         let since = (first + MOST_LAG_DAYS + MATURE_DAYS) * DAY_HOURS;
         if since >= counts.hours() {
             return detection;
         }
-        let shop = Shop::of(counts, (first, since), threshold);
+        let (laws, rates) = (Laws::learnt(counts, first), prior_rates(counts, first));
+        let shop = Shop::of(counts, &laws, &rates, (since, thresholds.series));
         detection.watched_since = Some(counts.hour_number(since));
         for (cause, name) in CAUSES.iter().enumerate() {
             let found = shop.look(cause);
@@ -91,6 +110,13 @@ impl Detection {
             detection.alarms.extend(found.alarms);
         }
         detection.alarms.sort_by_key(|alarm| std::cmp::Reverse(alarm.episode.raised));
+        // A product comes back when and as often as others do, until it shows otherwise.
+        let look = |product: &Product| {
+            let of = Shop::of(&product.counts, &laws, &rates[..1], (since, thresholds.product));
+            let Found { score, alarms } = of.look(0);
+            ProductSeries { product: product.id.clone(), score, alarms }
+        };
+        detection.products = products.iter().map(look).collect();
         detection
     }
 
@@ -100,6 +126,26 @@ impl Detection {
         let takes_part =
             |(hour, sums): (&i64, &Sums)| Counts::takes_part(self.last_hour, *hour, sums);
         counted.watched.iter().any(takes_part)
+            || by_product::takes_part(self.last_hour, &counted.sold)
+    }
+
+    /// The alarms of the shop and of its products, with the product, the latest first.
+    #[must_use]
+    pub fn every_alarm(&self) -> Vec<(Option<&Id>, &Alarm)> {
+        let mut alarms: Vec<(Option<&Id>, &Alarm)> =
+            self.alarms.iter().map(|alarm| (None, alarm)).collect();
+        for series in &self.products {
+            alarms.extend(series.alarms.iter().map(|alarm| (Some(&series.product), alarm)));
+        }
+        alarms.sort_by_key(|(_, alarm)| std::cmp::Reverse(alarm.episode.raised));
+        alarms
+    }
+
+    /// How many products have an alarm under way.
+    #[must_use]
+    pub fn products_in_alarm(&self) -> usize {
+        let under_way = |alarm: &Alarm| alarm.episode.ended.is_none();
+        self.products.iter().filter(|series| series.alarms.iter().any(under_way)).count()
     }
 
     /// What the alarm of a cause that is under way exceeds by; of both scans', the likelier one.
@@ -117,6 +163,8 @@ mod tests {
     use super::*;
     use crate::fold::watched::Watched;
 
+    const THRESHOLDS: Thresholds = Thresholds { series: THRESHOLD, product: 11.0 };
+
     /// Day numbers from the epoch: the first order, and a batch of four days that is spoilt.
     const FIRST: i64 = 1_000;
     const BATCH: std::ops::Range<i64> = 1_280..1_284;
@@ -131,7 +179,7 @@ mod tests {
         for (hour, sums) in (FIRST * 24..).zip(hours) {
             counts.add(hour, sums);
         }
-        Detection::of(&counts, THRESHOLD)
+        Detection::of(&counts, &[], THRESHOLDS)
     }
 
     /// By hour, four orders of which ten a day come back on the 14th day after, and forty a day of the

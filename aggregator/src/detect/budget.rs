@@ -3,6 +3,7 @@
 use common::config::Alarms;
 
 use super::alarm::THRESHOLD;
+use super::by_product::MOST_PRODUCTS;
 
 /// Months between two false alarms of a series, by threshold, measured on Poisson returns
 /// (`detector-acceptance.json`, `by_threshold_poisson_mean`).
@@ -16,11 +17,27 @@ const MEASURED: [(f64, f64); 7] = [
     (833.0, 11.0),
 ];
 
+/// The scores at which alarms are raised.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Thresholds {
+    /// Of the shop's total and of each reason.
+    pub series: f64,
+    /// Of each product that is watched: as many as there may be have the budget of one series.
+    pub product: f64,
+}
+
+impl Thresholds {
+    /// Those of a budget.
+    #[must_use]
+    pub fn of(alarms: Alarms) -> Self {
+        let months = f64::from(alarms.months_between_false);
+        Self { series: threshold(months), product: threshold(months * MOST_PRODUCTS as f64) }
+    }
+}
+
 /// The threshold at which a series has a false alarm about once in so many months. Between what was
-/// measured, it grows with the logarithm.
-#[must_use]
-pub fn threshold(alarms: Alarms) -> f64 {
-    let months = f64::from(alarms.months_between_false);
+/// measured, it grows with the logarithm; beyond, nothing is known, and it does not.
+fn threshold(months: f64) -> f64 {
     let (first, last) = (MEASURED[0], MEASURED[MEASURED.len() - 1]);
     let between = MEASURED.windows(2).find(|pair| months <= pair[1].0);
     let [(fewer, low), (more, high)] = match between {
@@ -38,8 +55,8 @@ mod tests {
     #[test]
     fn the_threshold_grows_with_the_months() {
         let check = |months, expected: f64| {
-            let found = threshold(Alarms { months_between_false: months });
-            assert!((found - expected).abs() < 0.005, "{months}: {found}");
+            let found = Thresholds::of(Alarms { months_between_false: months });
+            assert!((found.series - expected).abs() < 0.005, "{months}: {found:?}");
         };
         check(17, 7.0);
         check(46, 8.0);
@@ -47,5 +64,15 @@ mod tests {
         check(132, 9.0);
         check(500, 10.37);
         check(833, 11.0);
+    }
+
+    #[test]
+    fn products_share_the_budget_of_a_series() {
+        let product = |months| Thresholds::of(Alarms { months_between_false: months }).product;
+        assert!(
+            (product(17) - Thresholds::of(Alarms { months_between_false: 170 }).series).abs()
+                < 1e-9
+        );
+        assert!((product(132) - 11.0).abs() < 1e-9, "as far as was measured");
     }
 }

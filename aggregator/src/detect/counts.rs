@@ -36,15 +36,25 @@ impl Counts {
     /// None yet, up to the hour `last_hour` from the epoch.
     #[must_use]
     pub fn until(last_hour: i64) -> Self {
+        Self::of_causes(last_hour, CAUSES.len())
+    }
+
+    /// None yet, and none by reason.
+    #[must_use]
+    pub fn of_total(last_hour: i64) -> Self {
+        Self::of_causes(last_hour, 1)
+    }
+
+    fn of_causes(last_hour: i64, causes: usize) -> Self {
         let first_day = day_of(last_hour) + 1 - signed(DAYS);
         let hours = usize::try_from(last_hour + 1 - first_hour_of(first_day)).unwrap_or_default();
-        let returns = vec![vec![0.0; hours]; CAUSES.len()];
+        let returns = vec![vec![0.0; hours]; causes];
         Self {
             first_day,
             last_hour,
             orders: vec![0.0; hours],
             returns,
-            lags: vec![Vec::new(); CAUSES.len()],
+            lags: vec![Vec::new(); causes],
         }
     }
 

@@ -7,6 +7,7 @@
 
 pub mod alarm;
 pub mod budget;
+pub mod by_product;
 pub mod cohort;
 pub mod counts;
 pub mod episode;

@@ -16,11 +16,17 @@ const COHORT_THRESHOLD: f64 = 8.0;
 /// The return rate that is believed in beside the shop's own.
 const PRIOR_RATE: f64 = 0.08;
 /// Alarms are looked for so many days back: a rise that stays is one for up to 66 days.
-const LOOK_BACK_DAYS: usize = 100;
+pub(super) const LOOK_BACK_DAYS: usize = 100;
 /// The days of the longest cohort.
 const AGES: usize = COHORT_DAYS[COHORT_DAYS.len() - 1];
 
-/// A shop's counts with what they let expect.
+/// When a shop's returns come, and how many, as its counts show.
+pub(super) struct Laws {
+    lags: LagLaw,
+    rhythm: Rhythm,
+}
+
+/// Counts of a shop, or of one of its products, with what they let expect.
 pub(super) struct Shop<'a> {
     counts: &'a Counts,
     threshold: f64,
@@ -41,34 +47,29 @@ pub(super) struct Found {
 }
 
 impl<'a> Shop<'a> {
-    /// Learns from the counts of a shop that is watched from the hour `since` on, whose first order was
-    /// placed on a day.
+    /// What the counts of a shop, or of one of its products, come to from the hour `since` on.
+    /// `prior_rates` are believed in beforehand, by cause.
     pub(super) fn of(
         counts: &'a Counts,
-        (first_order, since): (usize, usize),
-        threshold: f64,
+        laws: &Laws,
+        prior_rates: &[f64],
+        (since, threshold): (usize, f64),
     ) -> Self {
+        let Laws { lags, rhythm } = laws;
         let days = counts.full_days();
         let orders = counts.orders_by_day();
-        // Orders whose returns are all in: a year of them at most.
-        let mature = first_order..days.saturating_sub(MOST_LAG_DAYS);
-        let lags = LagLaw::learnt(&counts.lags(0, &mature));
         let due = lags.due(&orders);
-        // Days by which the returns of the first orders are in, before what may be a spike.
-        let calm = first_order + MOST_LAG_DAYS..(days + 1).saturating_sub(GAP_DAYS);
-        let rhythm = learn_rhythm(counts, &due, calm);
         let exposure = |hour: usize| {
             let day = hour / DAY_HOURS;
             let factor = rhythm.of_day(counts.day_number(day));
             due[day] * factor * rhythm.of_hour(hour % DAY_HOURS)
         };
         let exposure: Vec<f64> = (0..counts.hours()).map(exposure).collect();
-        let rates = prior_rates(counts, &mature, orders[mature.clone()].iter().sum());
-        let scan = |(cause, rate): (usize, f64)| {
+        let scan = |(cause, rate): (usize, &f64)| {
             let returns = counts.returns(cause).iter().copied();
-            PeriodScan::new(rate, returns.zip(exposure.iter().copied()))
+            PeriodScan::new(*rate, returns.zip(exposure.iter().copied()))
         };
-        let scans = rates.into_iter().enumerate().map(scan).collect();
+        let scans = prior_rates.iter().enumerate().map(scan).collect();
         let start = since.max(counts.hours().saturating_sub(LOOK_BACK_DAYS * DAY_HOURS));
         let so_far = |placed: usize, age: usize| {
             let weekday = |lag: usize| rhythm.of_day(counts.day_number(placed + lag));
@@ -142,7 +143,8 @@ impl<'a> Shop<'a> {
                 cohort::of_days(belief, &self.by_age(cause, day), length)
             }
         };
-        let found = (1..CAUSES.len()).filter_map(|cause| Some((CAUSES[cause], of_cause(cause)?)));
+        let found =
+            (1..self.scans.len()).filter_map(|cause| Some((CAUSES[cause], of_cause(cause)?)));
         let mut found: Vec<_> = found.collect();
         let surplus = |excess: &Excess| excess.returns - excess.expected;
         found.sort_by(|a, b| surplus(&b.1).total_cmp(&surplus(&a.1)));
@@ -161,10 +163,29 @@ impl<'a> Shop<'a> {
     }
 }
 
+impl Laws {
+    /// Learns from the counts of a shop whose first order was placed on a day.
+    pub(super) fn learnt(counts: &Counts, first_order: usize) -> Self {
+        let lags = LagLaw::learnt(&counts.lags(0, &mature(counts, first_order)));
+        let due = lags.due(&counts.orders_by_day());
+        // Days by which the returns of the first orders are in, before what may be a spike.
+        let calm = first_order + MOST_LAG_DAYS..(counts.full_days() + 1).saturating_sub(GAP_DAYS);
+        let rhythm = learn_rhythm(counts, &due, calm);
+        Self { lags, rhythm }
+    }
+}
+
+/// Days of orders whose returns are all in: a year of them at most.
+fn mature(counts: &Counts, first_order: usize) -> Range<usize> {
+    first_order..counts.full_days().saturating_sub(MOST_LAG_DAYS)
+}
+
 /// The rate that is believed in beforehand of each cause: what the matured orders show, beside two
 /// returns at the prior rate. One more return for each reason, so that one that never came has a rate.
-fn prior_rates(counts: &Counts, mature: &Range<usize>, orders: f64) -> Vec<f64> {
-    let returned = |cause: usize| counts.lags(cause, mature).iter().sum::<f64>();
+pub(super) fn prior_rates(counts: &Counts, first_order: usize) -> Vec<f64> {
+    let mature = mature(counts, first_order);
+    let orders: f64 = counts.orders_by_day()[mature.clone()].iter().sum();
+    let returned = |cause: usize| counts.lags(cause, &mature).iter().sum::<f64>();
     let all = (PRIOR_RETURNS + returned(0)) / (PRIOR_RETURNS / PRIOR_RATE + orders);
     let by_reason: Vec<f64> = (1..CAUSES.len()).map(returned).collect();
     let every: f64 = by_reason.iter().sum::<f64>() + by_reason.len() as f64;

@@ -9,7 +9,7 @@ use common::customer::CustomerKey;
 use common::decimal::{UNNAMED_EXPONENT, div_half_even, rescale};
 use common::event::{Paid, Refund};
 use common::id::Id;
-use common::time::Timestamp;
+use common::time::{DAY_MS, Timestamp};
 
 use super::additions::{self, Addition};
 use super::carried::greatest;
@@ -41,6 +41,8 @@ pub struct Booked {
     pub purchase: Option<(CustomerKey, Timestamp)>,
     /// The checkout that the order completes, and when.
     pub checkout: Option<(Id, Timestamp)>,
+    /// The products of the order, each once, with the UTC day it was placed on.
+    pub sold: Vec<(i64, Id)>,
     /// Which products came back, by the hour.
     pub back: back::ByHour,
     /// The currencies that the document names.
@@ -107,7 +109,18 @@ impl<'a> Book<'a> {
         }
         self.booked.bookings.extend(watched::bookings(self.last.placed_at, &units));
         self.booked.back = back::of(self.last.placed_at, &units);
+        self.booked.sold = self.sold();
         self.booked
+    }
+
+    fn sold(&self) -> Vec<(i64, Id)> {
+        let day = self.last.placed_at.ms().div_euclid(DAY_MS);
+        let goods = self.last.lines.iter().filter(|line| !line.gift_card && line.quantity > 0);
+        let mut sold: Vec<_> =
+            goods.filter_map(|line| Some((day, line.product.clone()?))).collect();
+        sold.sort_unstable();
+        sold.dedup();
+        sold
     }
 
     fn put(&mut self, at: Timestamp, field: Field, amount: i128) {

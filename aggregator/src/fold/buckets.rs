@@ -11,7 +11,7 @@ use super::field::Sums;
 use super::hours::{HoursDoc, day_of};
 use super::keys::{Keys, Kind};
 use super::work::Work;
-use super::young;
+use super::{sold, young};
 
 /// Adds the counters to their buckets and hands everything that changed to `writes`.
 pub(super) fn finish(
@@ -26,13 +26,24 @@ pub(super) fn finish(
     let buckets = hours.iter().map(of_day(Kind::Hours));
     let buckets = buckets.chain(watched.iter().map(of_day(Kind::Watched)));
     let buckets = buckets.chain(days.iter().map(|(day, _)| (Kind::Day, *day)));
-    let buckets: BTreeSet<_> =
-        buckets.map(|(kind, number)| (kind, work.keys.bucket(kind, number))).collect();
+    let sold = sold::by_block(&counted.sold);
+    let products =
+        sold.keys().map(|(block, product)| (Kind::Sold, work.keys.sold(*block, product)));
+    let buckets: BTreeSet<_> = buckets
+        .map(|(kind, number)| (kind, work.keys.bucket(kind, number)))
+        .chain(products)
+        .collect();
     let missing = buckets.into_iter().filter(|(kind, key)| !work.caches.holds(*kind, key));
     let missing: Vec<_> = missing.collect();
     work.caches.load(missing, work.source)?;
     add_hours(Kind::Hours, &hours, &work.keys, &mut work.caches.hours, work.source)?;
     add_hours(Kind::Watched, &watched, &work.keys, &mut work.caches.watched, work.source)?;
+    for ((block, product), changes) in &sold {
+        let key = work.keys.sold(*block, product);
+        let mut doc = work.caches.sold.take(&key, work.source)?.unwrap_or_default();
+        doc.add(changes);
+        work.caches.sold.put(key, Some(doc).filter(|doc| !doc.is_empty()));
+    }
     for (day, sums) in &days {
         let key = work.keys.bucket(Kind::Day, *day);
         let mut doc = work.caches.days.take(&key, work.source)?.unwrap_or_default();

@@ -12,6 +12,7 @@ use super::list::Entry;
 use super::order::OrderDoc;
 use super::return_index::ReturnIndexDoc;
 use super::shop::ShopDoc;
+use super::sold::SoldDoc;
 
 /// Every document of a partition that is in hand.
 #[derive(Debug, Default)]
@@ -25,6 +26,7 @@ pub struct Caches {
     pub(super) hours: Docs<HoursDoc>,
     pub(super) days: Docs<Sums>,
     pub(super) watched: Docs<HoursDoc>,
+    pub(super) sold: Docs<SoldDoc>,
 }
 
 impl Caches {
@@ -40,6 +42,7 @@ impl Caches {
             Kind::Hours => self.hours.holds(key),
             Kind::Day => self.days.holds(key),
             Kind::Watched => self.watched.holds(key),
+            Kind::Sold => self.sold.holds(key),
             // Written and scanned, never in hand.
             Kind::Young | Kind::Ahead | Kind::Back => true,
         }
@@ -74,6 +77,7 @@ impl Caches {
                 Kind::Hours => self.hours.loaded(key, bytes)?,
                 Kind::Day => self.days.loaded(key, bytes)?,
                 Kind::Watched => self.watched.loaded(key, bytes)?,
+                Kind::Sold => self.sold.loaded(key, bytes)?,
                 Kind::Young | Kind::Ahead | Kind::Back => {}
             }
         }
@@ -93,7 +97,8 @@ impl Caches {
         self.shops.flush(writes)?;
         self.hours.flush(writes)?;
         self.days.flush(writes)?;
-        self.watched.flush(writes)
+        self.watched.flush(writes)?;
+        self.sold.flush(writes)
     }
 
     /// Documents in hand.
@@ -107,5 +112,6 @@ impl Caches {
             + self.hours.len()
             + self.days.len()
             + self.watched.len()
+            + self.sold.len()
     }
 }

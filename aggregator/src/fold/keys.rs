@@ -26,6 +26,8 @@ pub enum Kind {
     Checkout = b'K',
     /// An order.
     Order = b'O',
+    /// Orders of a product by day.
+    Sold = b'P',
     /// Which order a return belongs to.
     Return = b'R',
     /// The shop itself.
@@ -123,24 +125,33 @@ impl Keys {
     /// A young checkout: the hour it was started in, then its id.
     #[must_use]
     pub fn young(&self, hour: i64, id: &Id) -> Vec<u8> {
-        let mut key = self.bucket(Kind::Young, hour);
-        id.encode_key(&mut key);
-        key
+        self.numbered(Kind::Young, hour, id)
+    }
+
+    /// Orders of a product in a block of days.
+    #[must_use]
+    pub fn sold(&self, block: i64, product: &Id) -> Vec<u8> {
+        self.numbered(Kind::Sold, block, product)
     }
 
     /// What came back of an order in an hour: the hour, then the order's id.
     #[must_use]
     pub fn back(&self, hour: i64, order: &Id) -> Vec<u8> {
-        let mut key = self.bucket(Kind::Back, hour);
-        order.encode_key(&mut key);
+        self.numbered(Kind::Back, hour, order)
+    }
+
+    /// A document by a number, then by an id.
+    fn numbered(&self, kind: Kind, number: i64, id: &Id) -> Vec<u8> {
+        let mut key = self.bucket(kind, number);
+        id.encode_key(&mut key);
         key
     }
 
-    /// The hour and the order of such a key.
+    /// The number and the id of such a key.
     #[must_use]
-    pub fn read_back(&self, key: &[u8]) -> Option<(i64, Id)> {
-        let (hour, order) = self.tail(key).split_first_chunk()?;
-        Some((unsortable(*hour), Id::decode_key(order)?))
+    pub fn read_numbered(&self, key: &[u8]) -> Option<(i64, Id)> {
+        let (number, id) = self.tail(key).split_first_chunk()?;
+        Some((unsortable(*number), Id::decode_key(id)?))
     }
 
     /// The range of a kind's documents by number, from `from` to `to`, both included.

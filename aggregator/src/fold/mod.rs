@@ -27,6 +27,7 @@ mod return_index;
 mod returned;
 pub mod returns;
 pub mod shop;
+pub mod sold;
 pub mod watched;
 mod work;
 pub mod young;

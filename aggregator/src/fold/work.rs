@@ -17,6 +17,7 @@ use super::keys::{Keys, Kind};
 use super::list::{Chunks, Entry};
 use super::retention::Change;
 use super::shop::{ShopDoc, ShopSetting};
+use super::sold::Sold;
 use super::{back, young};
 
 /// One shop in a batch.
@@ -47,6 +48,8 @@ pub struct Counted {
     pub totals: Sums,
     /// What is watched for return spikes, by UTC hour.
     pub watched: FxHashMap<i64, Sums>,
+    /// Orders of each product.
+    pub sold: Sold,
 }
 
 impl Work<'_> {
@@ -78,6 +81,13 @@ impl Work<'_> {
         for (booked, sign) in [(before, -1), (after, 1)] {
             for currency in &booked.currencies {
                 self.counted.totals.add(Field::money(Counter::Currencies, *currency), sign);
+            }
+        }
+        if before.sold != after.sold {
+            for (booked, sign) in [(before, -1), (after, 1)] {
+                for sold in &booked.sold {
+                    *self.counted.sold.entry(sold.clone()).or_default() += sign;
+                }
             }
         }
         if before.back != after.back {

@@ -21,6 +21,7 @@ use crate::fold::keys::{Keys, Kind, split};
 use crate::fold::list::{Chunks, Entry};
 use crate::fold::order::OrderDoc;
 use crate::fold::shop::ShopDoc;
+use crate::fold::sold::{BLOCK_DAYS, SoldDoc};
 use crate::fold::young::Started;
 
 /// Why a question has no answer.
@@ -182,6 +183,23 @@ impl<'a> ShopReader<'a> {
         })
     }
 
+    /// Visits the orders of each product on each UTC day, at least of those from `from` to `to`.
+    pub fn sold(
+        &self,
+        from: i64,
+        to: i64,
+        mut visit: impl FnMut(i64, &Id, u32),
+    ) -> Result<(), StoreError> {
+        let [first, last] = [from, to].map(|day| day.div_euclid(BLOCK_DAYS));
+        self.raw(self.keys.buckets(Kind::Sold, first, last), |key, value| {
+            if let Some((block, product)) = self.keys.read_numbered(key) {
+                let doc: SoldDoc = decode(key, value)?;
+                doc.days(block).for_each(|(day, orders)| visit(day, &product, orders));
+            }
+            Ok(true)
+        })
+    }
+
     /// Visits what came back in UTC hours from `from` to `to`, both included, order by order.
     pub fn back(
         &self,
@@ -190,7 +208,7 @@ impl<'a> ShopReader<'a> {
         mut visit: impl FnMut(i64, Id, Back),
     ) -> Result<(), StoreError> {
         self.raw(self.keys.buckets(Kind::Back, from, to), |key, value| {
-            if let Some((hour, order)) = self.keys.read_back(key) {
+            if let Some((hour, order)) = self.keys.read_numbered(key) {
                 visit(hour, order, decode(key, value)?);
             }
             Ok(true)

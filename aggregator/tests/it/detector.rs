@@ -51,7 +51,7 @@ pub struct World {
 pub struct Shop {
     pub orders_per_day: f64,
     pub base_rate: f64,
-    ratio: f64,
+    pub ratio: f64,
 }
 
 pub fn acceptance() -> Value {

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use crate::shops::{asked_at, events, shop};
 use crate::support::{
-    by_the_books, came_back, came_back_by_the_books, difference, digest_of, figures, folded,
-    watched, watched_by_the_books,
+    by_the_books, came_back, came_back_by_the_books, difference, digest_of, figures, folded, sold,
+    sold_by_the_books, watched, watched_by_the_books,
 };
 
 /// Cases of each law in `make test`.
@@ -96,5 +96,6 @@ proptest! {
         let store = folded(batches.iter().map(Vec::as_slice));
         prop_assert_eq!(watched(&store, &shop()), watched_by_the_books(&events.0, &shop()));
         prop_assert_eq!(came_back(&store, &shop()), came_back_by_the_books(&events.0, &shop()));
+        prop_assert_eq!(sold(&store, &shop()), sold_by_the_books(&events.0, &shop()));
     }
 }

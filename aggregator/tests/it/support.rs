@@ -164,6 +164,32 @@ pub fn watched_by_the_books(events: &[Event], shop: &ShopDomain) -> WatchedCount
     counts
 }
 
+/// Orders of each product by day.
+pub type SoldByDay = BTreeMap<(i64, Id), u32>;
+
+/// What a state has of it.
+pub fn sold(store: &MemoryStore, shop: &ShopDomain) -> SoldByDay {
+    let snapshot = store.snapshot().expect("a snapshot");
+    let mut found = SoldByDay::new();
+    let visit = |day, product: &Id, orders| {
+        assert!(found.insert((day, product.clone()), orders).is_none() && orders > 0);
+    };
+    ShopReader::new(&*snapshot, PARTITION, shop).sold(i64::MIN, i64::MAX, visit).expect("reads");
+    found
+}
+
+/// The same by the naive books.
+pub fn sold_by_the_books(events: &[Event], shop: &ShopDomain) -> SoldByDay {
+    let mut found = SoldByDay::new();
+    for order in Books::new(events, shop, &Settings::default()).placed_orders() {
+        for product in order.products {
+            let day = order.placed_at.ms().div_euclid(DAY_MS);
+            *found.entry((day, product)).or_default() += 1;
+        }
+    }
+    found
+}
+
 /// What came back: the hour, when the order was placed, the product and why.
 pub type CameBack = BTreeMap<(i64, Timestamp, Id, Reason), usize>;
 

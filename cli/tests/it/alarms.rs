@@ -104,7 +104,8 @@ pub fn alarms(server: &Server, query: &str) -> Value {
 fn under_way<'a>(reply: &'a Value, reason: &str, scan: &str) -> Option<&'a Value> {
     let alarms = reply["alarms"].as_array().expect("alarms");
     alarms.iter().find(|alarm| {
-        alarm["reason"] == reason && alarm["scan"] == scan && alarm["active"] == json!(true)
+        let is_of = (&alarm["product"], &alarm["reason"], &alarm["scan"]);
+        is_of == (&Value::Null, &json!(reason), &json!(scan)) && alarm["active"] == json!(true)
     })
 }
 
@@ -165,6 +166,8 @@ fn a_spike_is_told_with_figures_that_can_be_counted() {
         assert!(under_way(&reply, reason, "period").is_none(), "{reason}: {reply:#}");
     }
 
+    the_product_has_an_alarm_of_its_own(&reply, clock, &history);
+
     // Before it began there was none; nothing that is known later is left out.
     let before = alarms(&server, &format!("?as_of={}", clock.hours_ago(SPIKE_HOURS + 30)));
     assert_eq!(before["alarms"], json!([]), "{before:#}");
@@ -186,7 +189,30 @@ fn a_spike_is_told_with_figures_that_can_be_counted() {
         assert_eq!(sample("return_spike_score", reason) >= 9.0, raised, "{reason}");
     }
 
+    assert!(metrics.contains(&format!("\ntallyhook_return_spike_products{{shop=\"{SHOP}\"}} 1\n")));
+
     late_ones_count(&server, clock, &history, &reply);
+}
+
+/// Of three products that are watched, the spoilt one.
+fn the_product_has_an_alarm_of_its_own(reply: &Value, clock: Clock, history: &[Placed]) {
+    let watched = reply["products"].as_array().expect("products").iter();
+    let over = |one: &Value| one["score"].as_f64() >= reply["product_threshold"].as_f64();
+    let scores: Vec<(&Value, bool)> = watched.map(|one| (&one["product"], over(one))).collect();
+    assert_eq!(scores, [(&json!("0"), false), (&json!("1"), true), (&json!("2"), false)]);
+    let alarms = reply["alarms"].as_array().expect("alarms").iter();
+    let of_products: Vec<&Value> = alarms.filter(|alarm| !alarm["product"].is_null()).collect();
+    assert!(of_products.iter().all(|alarm| alarm["product"] == "1"), "{of_products:#?}");
+    let period = of_products
+        .iter()
+        .find(|one| (&one["scan"], &one["active"]) == (&json!("period"), &json!(true)));
+    let period = period.unwrap_or_else(|| panic!("{reply:#}"));
+    let of_it: Vec<Placed> =
+        history.iter().filter(|one| one.product() == SPOILT).cloned().collect();
+    let returned = counted(&of_it, clock, reply, period, "all");
+    assert_eq!(period["returned_orders"], returned, "{period:#}");
+    let expected = period["expected_orders"].as_f64().expect("a number");
+    assert!(expected > 1.0 && returned as f64 > 3.0 * expected, "{period:#}");
 }
 
 /// An order of the week before of which a unit came back in an hour that was looked at already.

@@ -94,6 +94,7 @@ fn a_spike_reaches_whoever_is_to_be_told_and_so_does_its_end() {
     let rows = reply["alarms"].as_array().expect("alarms");
     let all: Vec<&Value> =
         rows.iter().filter(|row| row["reason"] == "all" && row["active"] == json!(true)).collect();
+    let all: Vec<&Value> = all.into_iter().filter(|row| row["product"].is_null()).collect();
     let text = told.alert["annotations"]["description"].as_str().expect("a text");
     let figure = |place: usize| -> f64 {
         text.split(' ').nth(place).and_then(|word| word.parse().ok()).expect("a figure")
@@ -150,16 +151,18 @@ fn what_another_alert_explains_keeps_quiet() {
     let of_shop = |name: &str, reason: &str, shop: &str| json!({"alertname": name, "scope": "shop", "reason": reason, "shop": shop});
     let of_pipeline = |name: &str, instance: &str| json!({"alertname": name, "scope": "pipeline", "instance": instance});
     let by_reason = of_shop("TallyhookReturnSpike", "fit", "a");
+    let product = of_shop("TallyhookProductReturnSpike", "", "e");
     let refunds = of_shop("TallyhookRefundSurge", "", "b");
     let silent = of_shop("TallyhookShopSilent", "", "c");
     let growing = of_pipeline("TallyhookSpoolGrowing", "i");
     let others =
         [of_shop("TallyhookReturnSpike", "fit", "d"), of_pipeline("TallyhookSpoolGrowing", "j")];
-    for quiet in [&by_reason, &refunds, &silent, &growing, &others[0], &others[1]] {
+    for quiet in [&by_reason, &product, &refunds, &silent, &growing, &others[0], &others[1]] {
         monitoring.post(quiet, &later);
     }
     let causes = [
         (of_shop("TallyhookReturnSpike", "all", "a"), vec![&by_reason]),
+        (of_shop("TallyhookReturnSpike", "fit", "e"), vec![&product]),
         (of_shop("TallyhookReturnSpike", "all", "b"), vec![&refunds]),
         (of_shop("TallyhookReturnedUnitsSurge", "", "b"), vec![&refunds]),
         (of_pipeline("TallyhookConsumerLag", "x"), vec![&silent]),

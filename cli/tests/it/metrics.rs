@@ -60,11 +60,12 @@ pub const NAMES: [(&str, &str); 45] = [
 ];
 
 /// Those of a shop that is watched for return spikes, the last two while there is one.
-pub const OF_ALARMS: [(&str, &str); 4] = [
+pub const OF_ALARMS: [(&str, &str); 5] = [
     ("return_spike_score", "gauge"),
     ("return_spike_alarm", "gauge"),
     ("return_spike_returned_orders", "gauge"),
     ("return_spike_expected_orders", "gauge"),
+    ("return_spike_products", "gauge"),
 ];
 
 /// The labels that the contract allows, and `le` of histograms.

@@ -72,7 +72,8 @@ impl<'a> Books<'a> {
             let units = returned::units(document, Timestamp::MAX);
             let returned =
                 units.into_iter().map(|unit| (unit.at, unit.reason, unit.product)).collect();
-            Some(PlacedOrder { placed_at, returned })
+            let products = document.order.as_ref()?.products();
+            Some(PlacedOrder { placed_at, products, returned })
         };
         self.documents.sales.iter().filter_map(placed).collect()
     }
@@ -83,6 +84,8 @@ impl<'a> Books<'a> {
 pub struct PlacedOrder {
     /// When it was placed.
     pub placed_at: Timestamp,
+    /// Its products, each once.
+    pub products: Vec<Id>,
     /// When and why each unit that came back did, and of which product.
     pub returned: Vec<(Timestamp, Reason, Option<Id>)>,
 }

@@ -1,6 +1,6 @@
 //! The order document: as placed (first snapshot), as it stands (last), and what edits added.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::additions::{self, Addition};
 use super::customers::Customers;
@@ -66,6 +66,13 @@ impl<'a> Order<'a> {
         line(self.last, id).or_else(|| line(self.first, id))
     }
 
+    /// The products of the lines as they stand, gift cards and what was removed left out.
+    pub(super) fn products(&self) -> Vec<Id> {
+        let goods = self.last.lines.iter().filter(|line| !line.gift_card && line.quantity > 0);
+        let products: BTreeSet<Id> = goods.filter_map(product).collect();
+        products.into_iter().collect()
+    }
+
     /// Lines as placed, gift cards left out.
     pub(super) fn goods_as_placed(&self) -> impl Iterator<Item = &'a Line> {
         self.first.lines.iter().filter(|line| !line.gift_card)
@@ -77,6 +84,12 @@ impl<'a> Order<'a> {
             .map(|line| i128::from(line.gross_minor) - i128::from(line.discount_minor))
             .sum()
     }
+}
+
+/// A line's product: its id, or the article number where there is none.
+pub(super) fn product(line: &Line) -> Option<Id> {
+    let number = || line.sku.as_deref().and_then(|sku| Id::parse(sku).ok());
+    line.product.clone().or_else(number)
 }
 
 /// A line of a snapshot.

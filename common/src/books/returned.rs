@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::documents::SalesDocument;
 use super::exact::share;
 use super::ledger::ReturnedUnit;
-use super::order_document::{Order, line};
+use super::order_document::{Order, line, product as product_of};
 use super::refunds::ReturnedGoods;
 use crate::currency::Currency;
 use crate::id::Id;
@@ -43,10 +43,7 @@ fn units_of_line(document: &SalesDocument<'_>, id: &Id, t: Timestamp) -> Vec<Ret
     let order = document.order.as_ref();
     let most = order.map_or(usize::MAX, |order| ordered_units(order, id, t));
     let count = refunded.len().max(closed.len()).min(most);
-    let product = order.and_then(|order| order.line(id)).and_then(|line| {
-        let number = || line.sku.as_deref().and_then(|sku| Id::parse(sku).ok());
-        line.product.clone().or_else(number)
-    });
+    let product = order.and_then(|order| order.line(id)).and_then(product_of);
     let mut units = Vec::with_capacity(count);
     for index in 0..count {
         let in_refund = refunded.get(index).copied();

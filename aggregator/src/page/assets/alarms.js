@@ -36,13 +36,14 @@ export function createAlarms(root) {
   };
 }
 
-// What both scans see of a reason at the same time is one spike.
+// What both scans see of a reason or a product at the same time is one spike.
 function together(alarms) {
   const spikes = [];
   for (const alarm of alarms) {
-    const spike = alarm.active && spikes.find((one) => one.active && one.reason === alarm.reason);
+    const isSame = (one) => one.active && one.reason === alarm.reason && one.product === alarm.product;
+    const spike = alarm.active && spikes.find(isSame);
     if (spike) spike.alarms.push(alarm);
-    else spikes.push({ reason: alarm.reason, active: alarm.active, alarms: [alarm] });
+    else spikes.push({ reason: alarm.reason, product: alarm.product, active: alarm.active, alarms: [alarm] });
   }
   const strongest = ({ alarms: all }) => Math.max(...all.map((alarm) => alarm.ratio));
   const latest = ({ alarms: all }) => all[0].raised_at;
@@ -53,8 +54,8 @@ function together(alarms) {
 function banner(active) {
   const link = byId('alarm');
   link.hidden = active.length === 0;
-  const named = active.filter((spike) => spike.reason !== 'all');
-  const which = (named.length > 0 ? named : active).map((spike) => reason(spike.reason).toLowerCase());
+  const named = active.filter((spike) => spike.reason !== 'all' || spike.product !== null);
+  const which = (named.length > 0 ? named : active).map((spike) => title(spike).toLowerCase());
   setText(link, `Returns spike: ${which.join(', ')}`);
 }
 
@@ -68,7 +69,7 @@ function item(spike, view) {
   const ended = !spike.active && `ended ${format.instant(spike.alarms[0].ended_at, view.time_zone)}`;
   return el('li', { class: spike.active ? 'alarm active' : 'alarm' },
     el('div', { class: 'card-head' },
-      el('h3', {}, reason(spike.reason)),
+      el('h3', {}, title(spike)),
       el('span', { class: 'chip' }, spike.active ? 'under way' : ended)),
     ...spike.alarms.flatMap((alarm) => sentences(alarm, view)));
 }
@@ -87,4 +88,7 @@ function sentences(alarm, view) {
 
 const product = (one) => `product ${one.product} (${format.count(one.returned_orders)}, ${format.estimate(one.expected_orders)} due)`;
 
-const reason = (name) => (name === 'all' ? 'All returns' : format.words(name));
+function title(spike) {
+  if (spike.product !== null) return `Product ${spike.product}`;
+  return spike.reason === 'all' ? 'All returns' : format.words(spike.reason);
+}
