@@ -45,7 +45,8 @@ function together(alarms) {
     if (spike) spike.alarms.push(alarm);
     else spikes.push({ reason: alarm.reason, product: alarm.product, active: alarm.active, alarms: [alarm] });
   }
-  const strongest = ({ alarms: all }) => Math.max(...all.map((alarm) => alarm.ratio));
+  for (const spike of spikes) spike.alarms.sort((a, b) => b.ratio - a.ratio);
+  const strongest = ({ alarms: all }) => all[0].ratio;
   const latest = ({ alarms: all }) => all[0].raised_at;
   return spikes.sort((a, b) => Number(b.active) - Number(a.active)
     || (a.active ? strongest(b) - strongest(a) : latest(b).localeCompare(latest(a))));
@@ -71,7 +72,8 @@ function item(spike, view) {
     el('div', { class: 'card-head' },
       el('h3', {}, title(spike)),
       el('span', { class: 'chip' }, spike.active ? 'under way' : ended)),
-    ...spike.alarms.flatMap((alarm) => sentences(alarm, view)));
+    ...spike.alarms.flatMap((alarm) => sentences(alarm, view)),
+    standouts(spike.alarms[0]));
 }
 
 function sentences(alarm, view) {
@@ -82,8 +84,13 @@ function sentences(alarm, view) {
   return [
     el('p', {}, el('strong', {}, count), ` ${SCANS[alarm.scan](since)}; ${format.estimate(alarm.expected_orders)} were expected.`),
     el('p', { class: 'quiet' }, `${format.factor(alarm.ratio)} times as many (95% interval ${low} to ${high}), raised ${raised}.`),
-    alarm.products.length > 0 ? el('p', { class: 'quiet' }, `Standing out: ${alarm.products.slice(0, PRODUCTS).map(product).join(', ')}.`) : null,
-  ].filter(Boolean);
+  ];
+}
+
+// Of both scans' the stronger one's: they name the same products.
+function standouts({ products }) {
+  if (products.length === 0) return null;
+  return el('p', { class: 'quiet' }, `Standing out: ${products.slice(0, PRODUCTS).map(product).join(', ')}.`);
 }
 
 const product = (one) => `product ${one.product} (${format.count(one.returned_orders)}, ${format.estimate(one.expected_orders)} due)`;

@@ -6,7 +6,7 @@ import uPlot from './uplot.js';
 
 const LABEL_PX = 78;
 const LEFT_PX = 60;
-const PADDING_PX = [8, 14, 0, 0];
+const PADDING_PX = [8, 22, 0, 0];
 const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", Helvetica, Arial, sans-serif';
 const WHOLE_STEPS = [1, 2, 5].flatMap((digit) => Array.from({ length: 10 }, (_, power) => digit * 10 ** power)).sort((a, b) => a - b);
 const BARS = uPlot.paths.bars({ size: [0.74, 48], radius: 0.12 });
