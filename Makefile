@@ -49,7 +49,7 @@ soak: setup ## hours: kills, outages, faults, a real Kubernetes (KILL_ROUNDS=100
 	TALLYHOOK_TEST_KAFKA_OUTAGE_SECONDS=$(KAFKA_OUTAGE_SECONDS) \
 	TALLYHOOK_TEST_KAFKA_HANG_SECONDS=$(KAFKA_HANG_SECONDS) TALLYHOOK_TEST_DETECTOR_TIMES=$(DETECTOR_TIMES) \
 	cargo nextest run $(CHECKED) --profile soak \
-		-E 'test(kill) | test(/^spool::/) | test(/^(brokers|outages|scale|detector)::/)'
+		-E 'test(kill) | test(/^spool::/) | test(/^(brokers|outages|scale|detector|detector_as_shipped)::/)'
 	deploy/dev/kube.sh check
 
 fuzz: toolchain ## feeds the parsers random bytes (FUZZ_SECONDS=60 each)

@@ -109,13 +109,11 @@ impl<S: Store> Query<S> {
             let came_back = CameBack::read(&reader, &detection)?;
             Ok((detection, came_back))
         })?;
-        let row = |(product, alarm): (Option<&Id>, &Alarm)| AlarmRow {
-            product: product.map(ToString::to_string),
-            products: match product {
-                Some(_) => Vec::new(),
-                None => standouts(&came_back, alarm, detection.last_hour),
-            },
-            ..row(alarm, hour)
+        let row = |(product, alarm): (Option<&Id>, &Alarm)| {
+            // A product's alarm is of nothing but the product.
+            let of_shop = product.is_none();
+            let products = if of_shop { standouts(&came_back, alarm) } else { Vec::new() };
+            row(alarm, (product, products), hour)
         };
         let score =
             |(cause, score): &(Cause, f64)| ScoreRow { reason: name(*cause), score: *score };
@@ -164,15 +162,19 @@ impl<S: Store> Query<S> {
     }
 }
 
-fn row(alarm: &Alarm, hour: impl Fn(i64) -> String) -> AlarmRow {
-    let Alarm { cause, scan, episode, since, excess, reasons } = alarm;
+fn row(
+    alarm: &Alarm,
+    (product, products): (Option<&Id>, Vec<ProductRow>),
+    hour: impl Fn(i64) -> String,
+) -> AlarmRow {
+    let Alarm { cause, scan, episode, since, until: _, excess, reasons } = alarm;
     let length = |of: Scan| (*scan == of).then_some(excess.length);
     let reason = |(cause, excess): &(Cause, Excess)| ReasonRow {
         reason: name(*cause),
         excess: excess.into(),
     };
     AlarmRow {
-        product: None,
+        product: product.map(ToString::to_string),
         reason: name(*cause),
         scan: scan.name(),
         active: episode.ended.is_none(),
@@ -186,17 +188,17 @@ fn row(alarm: &Alarm, hour: impl Fn(i64) -> String) -> AlarmRow {
         window_hours: length(Scan::Period),
         cohort_days: length(Scan::Cohort),
         reasons: reasons.iter().map(reason).collect(),
-        products: Vec::new(),
+        products,
     }
 }
 
-fn standouts(came_back: &CameBack, alarm: &Alarm, last_hour: i64) -> Vec<ProductRow> {
+fn standouts(came_back: &CameBack, alarm: &Alarm) -> Vec<ProductRow> {
     let row = |Standout { product, returned_orders, expected_orders }| ProductRow {
         product: product.to_string(),
         returned_orders,
         expected_orders,
     };
-    came_back.standouts(alarm, last_hour).into_iter().map(row).collect()
+    came_back.standouts(alarm).into_iter().map(row).collect()
 }
 
 impl From<&Excess> for ExcessRow {

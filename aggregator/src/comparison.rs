@@ -6,7 +6,7 @@ use common::time::Timestamp;
 use serde::Serialize;
 
 use crate::kpi::Kpi;
-use crate::kpi::compared::{self, Compared, Side};
+use crate::kpi::compared::{self, Compared, Side, Wanted};
 use crate::kpi::number::{quotient, scaled, unscaled};
 use crate::kpi::periods::{Part, Period, Periods};
 use crate::kpi::reader::{ReadError, ShopReader};
@@ -62,8 +62,9 @@ impl<S: Store> Query<S> {
         &self,
         shop: &ShopDomain,
         period: Period,
+        wanted: &Wanted,
     ) -> Result<ComparisonReply, ReadError> {
-        self.viewed(|snapshot| self.comparison_from(snapshot, shop, period))
+        self.viewed(|snapshot| self.comparison_from(snapshot, shop, period, wanted))
     }
 
     fn comparison_from(
@@ -71,13 +72,14 @@ impl<S: Store> Query<S> {
         snapshot: &dyn Snapshot,
         shop: &ShopDomain,
         period: Period,
+        wanted: &Wanted,
     ) -> Result<ComparisonReply, ReadError> {
         let (partition, _) = self.place(snapshot, shop)?;
         let reader = ShopReader::new(snapshot, partition, shop);
         let setting = self.settings().of(shop);
         let now = reader.shop()?.ok_or(ReadError::UnknownShop)?.present(self.now());
         let periods = period.at(now, &setting.time_zone);
-        let compared = compared::read(&reader, &setting, &periods, now)?;
+        let compared = compared::read(&reader, &setting, (&periods, wanted), now)?;
         Ok(ComparisonReply {
             shop: shop.to_string(),
             period: period.name(),

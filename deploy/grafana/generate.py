@@ -241,11 +241,11 @@ def returns(rules):
     )
     made.with_panel(
         number(
-            "Highest score",
-            "The statistic of the last hour; an alarm is raised at 9 by default.",
+            "Products in alarm",
+            "Of the ten best-selling products, those that come back more than they should; /v1/shops/{shop}/alarms names them.",
             "short",
-            f"max(tallyhook_return_spike_score{{{SHOP}}})",
-            at=9,
+            f"max(tallyhook_return_spike_products{{{SHOP}}})",
+            at=1,
         )
     )
     made.with_panel(

@@ -9,9 +9,11 @@ use common::shop::ShopDomain;
 use common::store::Store;
 use common::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::sync::SemaphorePermit;
 
 use super::{Api, Problem};
 use crate::fold::field::{Counter, Field};
+use crate::kpi::compared::Wanted;
 use crate::kpi::number::quotient;
 use crate::kpi::periods::Period;
 use crate::query::Query;
@@ -72,25 +74,27 @@ pub async fn kpis<S: Store>(
     let shop = shop(&path)?;
     let windows = windows(asking.window.as_deref())?;
     let as_of = past(&api.query, asking.as_of.as_deref())?;
-    let _turn = turn(&api, as_of).await?;
+    let _turn = turn_if(&api, as_of).await?;
     let reply = blocking(&api.query, move |query| Ok(query.kpis(&shop, &windows, as_of)?)).await?;
     Ok(HttpResponse::Ok().json(reply))
 }
 
-/// A turn to ask about the past: such a question reads every document of the shop.
-async fn turn<S: Store>(
+/// A turn to ask about the past, where the question is about it.
+async fn turn_if<S: Store>(
     api: &Api<S>,
     as_of: Option<Timestamp>,
-) -> Result<Option<tokio::sync::SemaphorePermit<'_>>, Problem> {
-    if as_of.is_none() {
-        return Ok(None);
-    }
+) -> Result<Option<SemaphorePermit<'_>>, Problem> {
+    Ok(if as_of.is_some() { Some(turn(api).await?) } else { None })
+}
+
+/// A turn for a question that reads every document of some kind of the shop.
+async fn turn<S: Store>(api: &Api<S>) -> Result<SemaphorePermit<'_>, Problem> {
     let wait = std::time::Duration::from_secs(5);
     match tokio::time::timeout(wait, api.as_of.acquire()).await {
-        Ok(Ok(turn)) => Ok(Some(turn)),
-        Ok(Err(_)) | Err(_) => {
-            Err(Problem::Unavailable("two questions about the past are being answered".to_owned()))
-        }
+        Ok(Ok(turn)) => Ok(turn),
+        Ok(Err(_)) | Err(_) => Err(Problem::Unavailable(
+            "two questions that read a whole shop are being answered".to_owned(),
+        )),
     }
 }
 
@@ -123,7 +127,7 @@ pub async fn returns<S: Store>(
         return Err(Problem::parameter("window", "one window"));
     };
     let as_of = past(&api.query, asking.as_of.as_deref())?;
-    let _turn = turn(&api, as_of).await?;
+    let _turn = turn_if(&api, as_of).await?;
     let asked = as_of.map_or_else(|| Asked::Live { now: api.query.now() }, Asked::AsOf);
     let of = shop.clone();
     let answer =
@@ -166,6 +170,7 @@ pub async fn alarms<S: Store>(
 #[derive(Debug, Deserialize)]
 pub struct Comparing {
     period: Option<String>,
+    kpi: Option<String>,
 }
 
 /// `GET /v1/shops/{shop}/comparison`.
@@ -178,7 +183,12 @@ pub async fn comparison<S: Store>(
     let period = Period::parse(asking.period.as_deref().unwrap_or("30d"));
     let allowed = "one of today, 24h, 7d, 30d, 90d, 365d";
     let period = period.ok_or_else(|| Problem::parameter("period", allowed))?;
-    let reply = blocking(&api.query, move |query| Ok(query.comparison(&shop, period)?)).await?;
+    let wanted = Wanted::parse(asking.kpi.as_deref())
+        .map_err(|name| Problem::NotFound(format!("no KPI of the name {name} is compared")))?;
+    // Every customer is read, as for a question about the past.
+    let _turn = if wanted.of_customers() { Some(turn(&api).await?) } else { None };
+    let reply =
+        blocking(&api.query, move |query| Ok(query.comparison(&shop, period, &wanted)?)).await?;
     Ok(HttpResponse::Ok().json(reply))
 }
 

@@ -41,6 +41,8 @@ pub struct Alarm {
     pub episode: Episode,
     /// The first hour of the window or cohort that exceeds most: now, or at the peak if it is over.
     pub since: i64,
+    /// The last hour of that window or cohort.
+    pub until: i64,
     /// What it exceeds by: now, or at the peak if it is over.
     pub excess: Excess,
     /// How each reason stands in the same window or cohort, where it exceeds what is expected.
@@ -125,8 +127,7 @@ impl Detection {
     pub fn is_stale_after(&self, counted: &Counted) -> bool {
         let takes_part =
             |(hour, sums): (&i64, &Sums)| Counts::takes_part(self.last_hour, *hour, sums);
-        counted.watched.iter().any(takes_part)
-            || by_product::takes_part(self.last_hour, &counted.sold)
+        counted.watched.iter().any(takes_part) || by_product::takes_part(self.last_hour, counted)
     }
 
     /// The alarms of the shop and of its products, with the product, the latest first.

@@ -22,7 +22,7 @@ const MEASURED: [(f64, f64); 7] = [
 pub struct Thresholds {
     /// Of the shop's total and of each reason.
     pub series: f64,
-    /// Of each product that is watched: as many as there may be have the budget of one series.
+    /// Of each product that is watched: ten times the months of a series, as far as was measured.
     pub product: f64,
 }
 

@@ -15,9 +15,9 @@ use super::counts::Counts;
 use super::laws::MOST_LAG_DAYS;
 use super::period::{BASELINE_DAYS, GAP_DAYS};
 use super::shop::LOOK_BACK_DAYS;
+use crate::fold::Counted;
 use crate::fold::field::Sums;
 use crate::fold::hours::day_of;
-use crate::fold::sold::Sold;
 use crate::fold::watched::Watched;
 use crate::kpi::reader::ShopReader;
 
@@ -76,9 +76,10 @@ pub fn read(reader: &ShopReader<'_>, last_hour: i64) -> Result<Vec<Product>, Sto
 
 /// Whether what a batch counted of products takes part in what is seen up to an hour.
 #[must_use]
-pub fn takes_part(last_hour: i64, sold: &Sold) -> bool {
+pub fn takes_part(last_hour: i64, counted: &Counted) -> bool {
     let days = seen_days(last_hour);
-    sold.iter().any(|((day, _), orders)| *orders != 0 && days.contains(day))
+    let is_sold = |((day, _), orders): (&(i64, Id), &i64)| *orders != 0 && days.contains(day);
+    counted.sold.iter().any(is_sold) || counted.back.range(days.start * 24..=last_hour).count() > 0
 }
 
 /// The days that are over, back to the first whose orders matter to the first alarm that is told.
@@ -123,6 +124,7 @@ fn came_back(hours: &mut BTreeMap<i64, Sums>, hour: i64, placed_day: i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fold::sold::Sold;
 
     #[test]
     fn those_that_sold_most_in_the_baseline_are_watched() {
@@ -143,8 +145,14 @@ mod tests {
     #[test]
     fn days_that_are_over_take_part() {
         let last = 24 * 500 + 3;
-        let is = |day, orders| takes_part(last, &Sold::from_iter([((day, Id::Number(1)), orders)]));
+        let sold = |day, orders| Counted {
+            sold: Sold::from_iter([((day, Id::Number(1)), orders)]),
+            ..Counted::default()
+        };
+        let is = |day, orders| takes_part(last, &sold(day, orders));
         assert!(is(499, 1) && !is(500, 1) && !is(499, 0) && !is(100, 1));
-        assert!(takes_part(24 * 501 - 1, &Sold::from_iter([((500, Id::Number(1)), 1)])));
+        assert!(takes_part(24 * 501 - 1, &sold(500, 1)), "the last hour of a day ends it");
+        let back = |hour| Counted { back: [hour].into(), ..Counted::default() };
+        assert!(takes_part(last, &back(last)) && !takes_part(last, &back(last + 1)));
     }
 }

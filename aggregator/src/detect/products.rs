@@ -49,8 +49,7 @@ impl CameBack {
     /// What the alarms of a detection need.
     pub fn read(reader: &ShopReader<'_>, detection: &Detection) -> Result<Self, StoreError> {
         let mut entries = Vec::new();
-        let last = |alarm: &Alarm| last_hour(alarm, detection.last_hour);
-        let from = |alarm: &Alarm| baseline(last(alarm)).start.min(alarm.since);
+        let from = |alarm: &Alarm| baseline(alarm.until).start.min(alarm.since);
         let Some(from) = detection.alarms.iter().map(from).min() else { return Ok(Self(entries)) };
         reader.back(from, detection.last_hour, |hour, order, back| {
             let (placed_hour, products) = (back.placed_at.hour(), back.products);
@@ -59,12 +58,12 @@ impl CameBack {
         Ok(Self(entries))
     }
 
-    /// The products that stand out in an alarm of a detection up to an hour, most first.
+    /// The products that stand out in an alarm of the shop, most first.
     #[must_use]
-    pub fn standouts(&self, alarm: &Alarm, detected_hour: i64) -> Vec<Standout> {
-        let last = last_hour(alarm, detected_hour);
-        let usual = self.orders(baseline(last), alarm.cause, |_| true);
-        let found = self.orders(alarm.since..last + 1, alarm.cause, |entry| match alarm.scan {
+    pub fn standouts(&self, alarm: &Alarm) -> Vec<Standout> {
+        let usual = self.orders(baseline(alarm.until), alarm.cause, |_| true);
+        let window = alarm.since..alarm.until + 1;
+        let found = self.orders(window, alarm.cause, |entry| match alarm.scan {
             Scan::Period => true,
             Scan::Cohort => entry.placed_hour >= alarm.since,
         });
@@ -105,11 +104,6 @@ impl CameBack {
         }
         found
     }
-}
-
-/// The last hour of an alarm's window: the latest that was looked at, or that of its peak.
-fn last_hour(alarm: &Alarm, detected_hour: i64) -> i64 {
-    if alarm.episode.ended.is_some() { alarm.episode.peak.0 } else { detected_hour }
 }
 
 /// The hours of the 56 days that end 28 days before the day of an hour does.

@@ -127,7 +127,8 @@ impl<'a> Shop<'a> {
         };
         let since = self.counts.hour_number((hour + 1).saturating_sub(length));
         let reasons = if cause == 0 { self.reasons(scan, hour, excess.length) } else { Vec::new() };
-        Alarm { cause: CAUSES[cause], scan, episode, since, excess, reasons }
+        let until = self.counts.hour_number(hour);
+        Alarm { cause: CAUSES[cause], scan, episode, since, until, excess, reasons }
     }
 
     /// How each reason exceeds what is expected in the window or cohort of a length, most first.

@@ -46,6 +46,11 @@ pub fn of(placed_at: Timestamp, returned: &[ReturnedUnits]) -> ByHour {
     by_hour
 }
 
+/// The hours of which something else came back.
+pub fn changed<'a>(was: &'a ByHour, is: &'a ByHour) -> impl Iterator<Item = i64> + 'a {
+    was.keys().chain(is.keys()).copied().filter(|hour| was.get(hour) != is.get(hour))
+}
+
 /// The writes that replace what came back of an order.
 pub fn replace(
     keys: &Keys,
@@ -53,12 +58,37 @@ pub fn replace(
     was: &ByHour,
     is: &ByHour,
 ) -> Result<Vec<Write>, StoreError> {
-    let gone = was.keys().filter(|hour| !is.contains_key(hour));
-    let mut writes: Vec<Write> = gone.map(|hour| (keys.back(*hour, order), None)).collect();
-    for (hour, back) in is.iter().filter(|(hour, back)| was.get(hour) != Some(back)) {
-        let key = keys.back(*hour, order);
-        let value = encode(&key, back)?;
-        writes.push((key, Some(value)));
+    let write = |hour: i64| {
+        let key = keys.back(hour, order);
+        let value = is.get(&hour).map(|back| encode(&key, back)).transpose()?;
+        Ok((key, value))
+    };
+    changed(was, is).map(write).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use common::shop::ShopDomain;
+
+    use super::*;
+
+    #[test]
+    fn only_hours_that_differ_are_written() {
+        let keys = Keys::new(&ShopDomain::parse("a.example").expect("a shop"));
+        let order = Id::Number(7);
+        let back = |products: &[u64]| Back {
+            placed_at: Timestamp::from_ms(5),
+            products: products.iter().map(|id| (Id::Number(*id), Reason::Fit)).collect(),
+        };
+        let was = ByHour::from([(1, back(&[1])), (2, back(&[2])), (3, back(&[3]))]);
+        let is = ByHour::from([(1, back(&[1])), (3, back(&[3, 4])), (4, back(&[2]))]);
+        let hours: BTreeSet<i64> = changed(&was, &is).collect();
+        assert_eq!(hours, [2, 3, 4].into());
+        let mut found = BTreeMap::new();
+        found.extend(replace(&keys, &order, &was, &is).expect("writes"));
+        let written = |hour: i64| found.get(&keys.back(hour, &order)).map(Option::is_some);
+        assert_eq!([1, 2, 3, 4].map(written), [None, Some(false), Some(true), Some(true)]);
     }
-    Ok(writes)
 }

@@ -39,7 +39,8 @@ impl SoldDoc {
         for (day, change) in changes {
             let place = self.0.binary_search_by_key(day, |entry| entry.0);
             let known = place.map_or(0, |at| i64::from(self.0[at].1));
-            // Whatever is taken out was put in before, so a sum is never below zero.
+            // Whatever is taken out was put in before.
+            debug_assert!(known + change >= 0, "{known} and {change}");
             let orders = u32::try_from(known + change).unwrap_or_default();
             match (place, orders) {
                 (Ok(at), 0) => drop(self.0.remove(at)),

@@ -1,5 +1,7 @@
 //! A batch's work on one shop: documents in hand, counters still to be added.
 
+use std::collections::BTreeSet;
+
 use common::customer::CustomerKey;
 use common::id::Id;
 use common::shop::ShopDomain;
@@ -50,6 +52,8 @@ pub struct Counted {
     pub watched: FxHashMap<i64, Sums>,
     /// Orders of each product.
     pub sold: Sold,
+    /// UTC hours of which it changed what came back.
+    pub back: BTreeSet<i64>,
 }
 
 impl Work<'_> {
@@ -91,6 +95,7 @@ impl Work<'_> {
             }
         }
         if before.back != after.back {
+            self.counted.back.extend(back::changed(&before.back, &after.back));
             self.indices.extend(back::replace(&self.keys, order, &before.back, &after.back)?);
         }
         if before.purchase != after.purchase {

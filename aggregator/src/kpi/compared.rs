@@ -48,6 +48,36 @@ const COMPARED: [(&str, Option<&str>); 23] = [
     ("customer_lifetime_value", Some("historic_gross")),
 ];
 
+/// Those of them that are read from every customer's purchases.
+const OF_CUSTOMERS: [&str; 6] = [
+    "customers",
+    "repeat_customers",
+    "repeat_purchase_ratio",
+    "returning_customer_ratio",
+    "purchase_frequency",
+    "customer_lifetime_value",
+];
+
+/// Which KPIs are asked for.
+#[derive(Clone, Debug)]
+pub struct Wanted(Vec<&'static str>);
+
+impl Wanted {
+    /// Those of some names, or all; an error names one that is not compared.
+    pub fn parse(names: Option<&str>) -> Result<Self, String> {
+        let every = || COMPARED.iter().map(|(kpi, _)| *kpi);
+        let Some(names) = names else { return Ok(Self(every().collect())) };
+        let known = |name: &str| every().find(|kpi| *kpi == name).ok_or_else(|| name.to_owned());
+        names.split(',').map(|name| known(name.trim())).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether every customer has to be read.
+    #[must_use]
+    pub fn of_customers(&self) -> bool {
+        self.0.iter().any(|kpi| OF_CUSTOMERS.contains(kpi))
+    }
+}
+
 /// The figures of one period.
 #[derive(Debug)]
 pub struct Side {
@@ -78,7 +108,7 @@ struct Run {
 pub fn read(
     reader: &ShopReader<'_>,
     setting: &ShopSetting,
-    periods: &Periods,
+    (periods, wanted): (&Periods, &Wanted),
     now: Timestamp,
 ) -> Result<Compared, ReadError> {
     let doc = reader.shop()?.ok_or(ReadError::UnknownShop)?;
@@ -101,15 +131,18 @@ pub fn read(
         add(known, 1);
     })?;
     let mut customers = Customers::new(periods);
-    customers.read(reader, periods)?;
+    if wanted.of_customers() {
+        customers.read(reader, periods)?;
+    }
+    let rows = |run: &Run| rows(run, &whole, wanted);
     let side = |part: &Part, counts: &Counts| Side {
-        whole: rows(&run(&sums, &customers.firsts, &part.whole, counts), &whole),
+        whole: rows(&run(&sums, &customers.firsts, &part.whole, counts)),
         steps: part
             .steps
             .clone()
             .map(|at| {
                 let one = at..at + 1;
-                rows(&run(&sums, &customers.firsts, &one, &customers.buckets[at]), &whole)
+                rows(&run(&sums, &customers.firsts, &one, &customers.buckets[at]))
             })
             .collect(),
     };
@@ -140,7 +173,7 @@ fn run(sums: &[Sums], firsts: &[i128], buckets: &Range<usize>, counts: &Counts) 
 }
 
 /// The rows of the catalogue that are compared.
-fn rows(run: &Run, whole: &Whole) -> Vec<Kpi> {
+fn rows(run: &Run, whole: &Whole, wanted: &Wanted) -> Vec<Kpi> {
     let answer = Answer {
         // Lifetime value is a figure of everything until then.
         windows: vec![(Window::H24, run.figures.clone()), (Window::All, Figures::default())],
@@ -153,6 +186,7 @@ fn rows(run: &Run, whole: &Whole) -> Vec<Kpi> {
         let of_everything = row.kpi == "customer_lifetime_value";
         of_everything == (row.window == Window::All.name())
             && COMPARED.contains(&(row.kpi, row.basis))
+            && wanted.0.contains(&row.kpi)
     };
     catalogue::kpis(&answer).into_iter().filter(is_compared).collect()
 }

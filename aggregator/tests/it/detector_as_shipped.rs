@@ -27,7 +27,7 @@ const FIRST_DAY: i64 = 20_000;
 const MONTH_DAYS: f64 = 30.4;
 /// 0.0021 to 0.0023 are measured in `detector-acceptance.json`, on far more shops.
 const COHORT_LIMIT: f64 = 0.008;
-/// Ten products together have the budget of a series.
+/// One in 833 months by the period scan, and a quarter of that by the other.
 const PRODUCT_LIMIT: f64 = 0.004;
 const THRESHOLDS: Thresholds = Thresholds { series: 9.0, product: 11.0 };
 /// Why goods come back, and how often of a hundred.
@@ -90,7 +90,9 @@ fn products(world: &World, shop: Shop, days: usize, rng: &mut StdRng) -> Vec<Pro
         let of_it = Shop { orders_per_day, base_rate: shop.base_rate * factor, ..shop };
         Product { id: Id::Number(id), counts: counts(world, of_it, (days, Of::Product), rng) }
     };
-    (0..).zip(PRODUCTS).map(product).collect()
+    // Those that sell less are not watched.
+    let sells = |(share, _): &(f64, f64)| shop.orders_per_day * share * 56.0 >= 200.0;
+    (0..).zip(PRODUCTS.into_iter().filter(sells)).map(product).collect()
 }
 
 /// As often as a whole number that is a float says.
@@ -141,7 +143,7 @@ fn a_calm_shop_that_is_learnt_from_raises_few_false_alarms() {
     let runs = runs(5);
     let limit = &acceptance()["false_alarms_per_stream_month"]["limit"];
     let mut every: Vec<(Cause, Scan)> = Vec::new();
-    let (mut months, mut product_alarms) = (0.0, 0);
+    let (mut months, mut product_alarms, mut product_months) = (0.0, 0, 0.0);
     for (kind, shop) in shops(1.0).into_iter().enumerate() {
         let mut alarms = Vec::new();
         for (age, days) in AGES.into_iter().enumerate() {
@@ -155,6 +157,7 @@ fn a_calm_shop_that_is_learnt_from_raises_few_false_alarms() {
                 let from = since.max(found.last_hour - WATCHED_DAYS * 24);
                 let raised = found.alarms.iter().filter(|alarm| alarm.episode.raised > from);
                 alarms.extend(raised.map(|alarm| (alarm.cause, alarm.scan)));
+                product_months += found.products.len() as f64 * WATCHED_DAYS as f64 / MONTH_DAYS;
                 let of_products = found.products.iter().flat_map(|series| &series.alarms);
                 product_alarms += of_products.filter(|one| one.episode.raised > from).count();
             }
@@ -183,7 +186,7 @@ fn a_calm_shop_that_is_learnt_from_raises_few_false_alarms() {
             scan.name()
         );
     }
-    let of_products = product_alarms as f64 / months / PRODUCTS.len() as f64;
-    println!("products: {of_products:.4} false alarms a month each");
+    let of_products = product_alarms as f64 / product_months;
+    println!("products: {of_products:.4} false alarms a month each, {product_alarms} in all");
     assert!(of_products <= PRODUCT_LIMIT, "{of_products}");
 }

@@ -166,7 +166,10 @@ fn what_another_alert_explains_keeps_quiet() {
         (of_shop("TallyhookReturnSpike", "all", "b"), vec![&refunds]),
         (of_shop("TallyhookReturnedUnitsSurge", "", "b"), vec![&refunds]),
         (of_pipeline("TallyhookConsumerLag", "x"), vec![&silent]),
+        (of_pipeline("TallyhookCommitFailures", "x"), vec![&silent]),
         (of_pipeline("TallyhookFoldHalted", "x"), vec![&silent]),
+        (of_pipeline("TallyhookStateUnreadable", "x"), vec![&silent]),
+        (of_pipeline("TallyhookTargetDown", "x"), vec![&silent]),
         (of_pipeline("TallyhookSpoolOld", "i"), vec![&silent, &growing]),
     ];
     for (cause, explained) in causes {

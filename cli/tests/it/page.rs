@@ -5,7 +5,9 @@ use common::decimal::div_half_even;
 use serde_json::{Value, json};
 
 use crate::alarms::{SHOP, alarms, calm, serve, spoilt};
-use crate::support::{Browser, Clock, Delivery, Home, Server, deliveries, line, order};
+use crate::support::{
+    Browser, Clock, Delivery, Home, Server, deliveries, line, order, within_an_hour,
+};
 
 /// A shop whose returns spike, beside a new one with a handful of orders in two currencies.
 fn two_shops(home: &Home) -> Server {
@@ -25,6 +27,7 @@ fn two_shops(home: &Home) -> Server {
 }
 
 const FEW: &str = "few.example";
+const WIDTHS: [u32; 3] = [390, 1280, 1920];
 const TILES: [(&str, Option<&str>, &str); 8] = [
     ("net_sales", None, "money"),
     ("orders", None, "count"),
@@ -96,6 +99,7 @@ fn figure_of(kpi: &str) -> String {
 
 #[test]
 fn figures_are_those_of_the_api() {
+    within_an_hour();
     let home = Home::new();
     let server = two_shops(&home);
     let mut browser = Browser::start();
@@ -267,7 +271,8 @@ fn everybody_can_use_it_at_every_width() {
     let home = Home::new();
     let server = two_shops(&home);
     let mut browser = Browser::start();
-    for (width, scheme) in [(390, "dark"), (1280, "light"), (1280, "dark"), (1920, "light")] {
+    for (width, scheme) in WIDTHS.into_iter().flat_map(|width| [(width, "light"), (width, "dark")])
+    {
         browser.open(&format!("{}/", server.admin), width, scheme);
         browser.wait("document.querySelector('#alarm').innerText.includes('defective')");
         browser.wait("document.querySelectorAll('#tiles .spark path').length >= 7");
@@ -292,6 +297,7 @@ fn everybody_can_use_it_at_every_width() {
 
 #[test]
 fn keys_read_the_charts_and_few_orders_are_said_to_be_few() {
+    within_an_hour();
     let home = Home::new();
     let server = two_shops(&home);
     let mut browser = Browser::start();
@@ -355,6 +361,7 @@ fn a_replay_and_a_token_are_said() {
     let cookie = &browser.cookies()[0];
     assert_eq!((&cookie["httpOnly"], &cookie["sameSite"]), (&json!(true), &json!("Strict")));
 
+    // A replay of so little would be over at once, so its status is made up.
     let home = Home::new();
     let server = home.serve();
     let mut status = server.json("/v1/status");
@@ -366,4 +373,29 @@ fn a_replay_and_a_token_are_said() {
     let said = browser.text("#replay");
     assert!(said.contains("Replaying") && said.contains("12,345 events to go"), "{said}");
     browser.wait_for("#lag", "12,345 events behind");
+}
+
+/// Nothing of one shop may stand under the name of another, whatever is late or fails.
+#[test]
+fn another_shop_begins_empty() {
+    let home = Home::new();
+    let server = two_shops(&home);
+    let mut browser = Browser::start();
+    let of_few = |resource: &str| format!("/v1/shops/{FEW}/{resource}**");
+    let broken =
+        json!({ of_few("series"): null, of_few("comparison"): null, of_few("returns"): null });
+    browser.open_with(&format!("{}/?shop={SHOP}", server.admin), &broken);
+    browser.wait("document.querySelectorAll('.uplot canvas').length === 3");
+    browser.wait("document.querySelector('#returns tbody tr') !== null");
+    browser.wait("document.querySelector('#tiles .change') !== null");
+    browser.choose("#shop", FEW);
+    browser.wait_for(&figure_of("orders"), "3");
+    browser.wait("!document.querySelector('#trouble').hidden");
+    let left =
+        "document.querySelectorAll('.uplot, #returns tbody tr, #tiles .change, .legend li').length";
+    assert_eq!(browser.evaluate(left), json!(0));
+    assert_eq!(browser.text("#trend .readout"), "");
+    assert_eq!(browser.text("#today [data-kpi=net_sales]"), "–");
+    browser.choose("#shop", SHOP);
+    browser.wait("document.querySelectorAll('.uplot canvas').length === 3");
 }

@@ -56,7 +56,7 @@ function banner(active) {
   const link = byId('alarm');
   link.hidden = active.length === 0;
   const named = active.filter((spike) => spike.reason !== 'all' || spike.product !== null);
-  const which = (named.length > 0 ? named : active).map((spike) => title(spike).toLowerCase());
+  const which = (named.length > 0 ? named : active).map((spike) => (spike.product === null ? title(spike).toLowerCase() : `product ${spike.product}`));
   setText(link, `Returns spike: ${which.join(', ')}`);
 }
 

@@ -5,7 +5,7 @@
 import { createActivity } from './activity.js';
 import { createAlarms } from './alarms.js';
 import { ApiError, getJson, isAborted, login, shopPath } from './api.js';
-import { currencies, find } from './catalogue.js';
+import { TILES, currencies, find } from './catalogue.js';
 import { byId, setText } from './dom.js';
 import * as format from './format.js';
 import { openStream } from './live.js';
@@ -20,7 +20,11 @@ import { createTrend } from './trend.js';
 const KPI_MS = 1_000;
 const SHOPS_MS = 2_000;
 // It is of hours that are over: only late events move it within the hour.
-const COMPARISON_MS = 60_000;
+const COMPARISON_MS = 300_000;
+// Time alone moves windows, and ends the hours that are compared.
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const COMPARED = [...TILES.map((entry) => entry.kpi), 'return_reason_ratio'].join(',');
 const DEFAULT_PUBLIC_PORT = '8080';
 
 const tiles = createTiles(byId('tiles'));
@@ -50,6 +54,7 @@ setInterval(() => {
   status.tick();
   activity.tick();
 }, 1_000);
+setInterval(passTime, MINUTE_MS);
 start();
 
 function start() {
@@ -84,6 +89,13 @@ function changed(shop) {
   loadingKpis.wake();
   loadingComparison.wake();
   if (view.reply) loadingPanels.forEach((loading) => loading.wake());
+}
+
+function passTime() {
+  if (!view?.reply) return;
+  changed(view.shop);
+  const hour = (instant) => Math.floor(Date.parse(instant) / HOUR_MS);
+  if (view.comparison && hour(view.reply.kpis[0].to) !== hour(view.comparison.current.to)) loadingComparison.now();
 }
 
 function refreshAll() {
@@ -152,7 +164,7 @@ async function loadComparison(signal) {
   const asked = view;
   if (!asked || asked.window === 'all') return;
   const first = !asked.comparison;
-  asked.comparison = await getJson(shopPath(asked.shop, 'comparison', { period: asked.window }), signal);
+  asked.comparison = await getJson(shopPath(asked.shop, 'comparison', { period: asked.window, kpi: COMPARED }), signal);
   if (!asked.reply) return;
   tiles.compare(asked);
   if (first) loadingPanels.forEach((loading) => loading.wake());

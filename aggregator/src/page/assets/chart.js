@@ -64,7 +64,9 @@ export function createChart(host, { label, caption, heights_px }) {
     clear() {
       shown = null;
       chosen = null;
+      legend.replaceChildren();
       body.replaceChildren();
+      plots.forEach((plot) => plot.clear());
       tell();
     },
   };

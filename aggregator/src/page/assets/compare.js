@@ -19,7 +19,7 @@ export function change(row, entry) {
   if (!row) return null;
   const { current, preceding } = row;
   const isShare = entry.format === 'ratio';
-  if (isShare && [current, preceding].some(({ denominator }) => Number(denominator ?? 0) < FEW)) return { text: 'too few to compare', tone: 'flat' };
+  if ((isShare || entry.few) && [current, preceding].some(({ denominator }) => Number(denominator ?? 0) < FEW)) return { text: 'too few to compare', tone: 'flat' };
   if (preceding.value === null || (!isShare && Number(preceding.value) === 0)) return { text: 'nothing before', tone: 'flat' };
   const by = isShare ? row.difference : row.change;
   if (by === null || current.value === null) return { text: 'not comparable', tone: 'flat' };

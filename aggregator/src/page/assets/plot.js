@@ -18,12 +18,21 @@ export function createPlot(host, height_px, chosen) {
   let shown = null;
   let plot = null;
   let marked = null;
+  // Only the pointer chooses: drawing and `mark` move the cursor as well.
+  let pointed = false;
+  const point = (index) => pointed && chosen(index);
+  host.addEventListener('pointermove', () => { pointed = true; }, true);
+  host.addEventListener('pointerleave', () => {
+    point(null);
+    pointed = false;
+  });
 
   const build = () => {
     plot?.destroy();
     plot = null;
+    marked = null;
     if (!shown || host.clientWidth === 0) return;
-    plot = new uPlot(options(() => shown, host, height_px, chosen), data(shown), host);
+    plot = new uPlot(options(() => shown, host, height_px, point), data(shown), host);
     plot.root.setAttribute('aria-hidden', 'true');
   };
   // Colours are the page's own, which follow the reader's preference.
@@ -40,6 +49,11 @@ export function createPlot(host, height_px, chosen) {
       if (isSame) plot.setData(data(next));
       else build();
     },
+    /** Figures of another selection must not stand under the new one. */
+    clear() {
+      shown = null;
+      build();
+    },
     /** Shows which column is being read. */
     mark(index) {
       if (!plot || index === marked) return;
@@ -53,7 +67,7 @@ const shape = ({ labels, series }) => JSON.stringify([labels.length, series.map(
 
 const data = ({ labels, series }) => [labels.map((_, i) => i), ...series.map(({ values }) => values)];
 
-function options(shown, host, height_px, chosen) {
+function options(shown, host, height_px, point) {
   const color = (name) => getComputedStyle(host).getPropertyValue(name).trim();
   const axis = { stroke: color('--quiet'), font: FONT, ticks: { show: false } };
   return {
@@ -75,7 +89,7 @@ function options(shown, host, height_px, chosen) {
       },
     ],
     series: [{}, ...shown().series.map((one) => line(one, color))],
-    hooks: { setCursor: [(plot) => chosen(plot.cursor.left < 0 ? null : plot.cursor.idx ?? null)] },
+    hooks: { setCursor: [(plot) => point(plot.cursor.left < 0 ? null : plot.cursor.idx ?? null)] },
   };
 }
 

@@ -7,7 +7,7 @@ const WIDTH = 100;
 const HEIGHT = 28;
 const EDGE = 2;
 
-/** A line through these values, of which null is a gap; the last is a dot. */
+/** A line through these values, of which null is a gap. */
 export function sparkline(values) {
   const known = values.filter((value) => value !== null);
   const root = svg('svg', { class: 'spark', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' });

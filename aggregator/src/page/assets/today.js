@@ -1,6 +1,6 @@
 // Today so far, beside the same day of last week up to the same time. What is
-// compared are whole hours that are over, so that both sides are equally long;
-// the figures so far run on to now.
+// compared are whole hours that are over, up to the same time of day; the figures
+// so far run on to now.
 
 import { getJson, shopPath } from './api.js';
 import { createChart } from './chart.js';
@@ -8,15 +8,17 @@ import { change, changeMark, compared } from './compare.js';
 import { el, setText } from './dom.js';
 import * as format from './format.js';
 
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
 // What is compared changes with the hour; only late events move it in between.
 const COMPARE_MS = 60_000;
 const FIGURES = [
   { kpi: 'net_sales', title: 'Net sales', format: 'money', better: 'up' },
   { kpi: 'orders', title: 'Orders', format: 'count', better: 'up' },
-  { kpi: 'average_order_value', basis: 'placement', title: 'Average order value', format: 'money', better: 'up' },
+  { kpi: 'average_order_value', basis: 'placement', title: 'Average order value', format: 'money', better: 'up', few: 'orders' },
   { kpi: 'returned_units', reason: 'all', title: 'Units returned', format: 'count', better: 'down' },
 ];
+
+const KPIS = FIGURES.map((entry) => entry.kpi).join(',');
 
 /** The panel of today; `load(view, signal)` fetches and draws. */
 export function createToday(root) {
@@ -34,9 +36,11 @@ export function createToday(root) {
   return {
     interval_ms: 2_000,
     async load(view, signal) {
-      const isOld = kept === null || performance.now() - kept.at > COMPARE_MS;
+      const hour = (instant) => Math.floor(Date.parse(instant) / HOUR_MS);
+      const isOld = kept === null || performance.now() - kept.at > COMPARE_MS
+        || hour(view.reply.kpis[0].to) !== hour(kept.comparison.current.to);
       const [comparison, ...soFar] = await Promise.all([
-        isOld ? getJson(shopPath(view.shop, 'comparison', { period: 'today' }), signal) : kept.comparison,
+        isOld ? getJson(shopPath(view.shop, 'comparison', { period: 'today', kpi: KPIS }), signal) : kept.comparison,
         ...FIGURES.map((entry) => getJson(todayPath(entry, view), signal)),
       ]);
       if (isOld) kept = { comparison, at: performance.now() };
@@ -87,7 +91,9 @@ const weekday = (comparison, view) => format.weekday(comparison.preceding.steps[
 // Sums of doubles are drawn; the figures beside them are the server's own.
 function pictured(comparison, sales, point, { view, last }) {
   const money = (value) => (value === null ? null : format.money(String(value), view.currency));
-  const hours = comparison.preceding.steps.slice(1);
+  // A day on which clocks change is an hour longer or shorter than the other.
+  const longer = comparison.current.steps.length > comparison.preceding.steps.length ? comparison.current : comparison.preceding;
+  const hours = longer.steps.slice(1);
   const digits = (sales.current.value ?? '').split('.')[1]?.length ?? 0;
   const sums = (steps) => {
     let sum = 0;
@@ -97,11 +103,9 @@ function pictured(comparison, sales, point, { view, last }) {
   const running = today.length < hours.length && point?.value !== undefined ? [Number(point.value)] : [];
   const padded = (values) => hours.map((_, i) => values[i] ?? null);
   const series = (name, values, more) => ({ name, kind: 'line', values: padded(values), texts: padded(values).map(money), ...more });
-  const week_ms = 7 * DAY_MS;
   return {
     columns: hours.map((end, i) => {
-      const today_end = new Date(Date.parse(end) + week_ms).toISOString();
-      const clock = format.clock(today_end, view.time_zone);
+      const clock = format.clock(end, view.time_zone);
       return { short: clock, long: `Until ${clock}`, partial: i === today.length };
     }),
     legend: [{ name: 'Today', color: '--accent' }, { name: capital(last), color: '--quiet', dashed: true }],

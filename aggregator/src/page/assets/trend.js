@@ -36,7 +36,7 @@ export function createTrend(root) {
       if (then) asked.push(...['net_sales', 'orders'].map((kpi) => getJson(seriesPath(kpi, view, step, then), signal)));
       const [sales, orders, salesBefore, ordersBefore] = (await Promise.all(asked)).map((reply) => reply.points);
       title.textContent = `Net sales and orders per ${STEP_NAMES[step]}`;
-      chart.draw(pictured({ sales, orders, salesBefore, ordersBefore }, step, before, view));
+      chart.draw(pictured({ sales, orders, salesBefore, ordersBefore }, { step, before, now: Date.parse(now.to) }, view));
     },
     clear: chart.clear,
   };
@@ -55,10 +55,9 @@ function seriesPath(kpi, view, step, { from, to }) {
   return shopPath(view.shop, 'series', { kpi, from, to, step, currency });
 }
 
-function pictured({ sales, orders, salesBefore, ordersBefore }, step, before, view) {
+function pictured({ sales, orders, salesBefore, ordersBefore }, { step, before, now }, view) {
   const isBusy = (point, i) => Number(point.value ?? 0) !== 0 || Number(orders[i]?.value ?? 0) !== 0;
   const first = view.window === 'all' ? Math.max(0, sales.findIndex(isBusy)) : 0;
-  const now = Date.now();
   const columns = sales.slice(first).map((point) => ({
     ...format.bucket(point.from, step, view.time_zone),
     partial: Date.parse(point.to) > now || Date.parse(point.to) - Date.parse(point.from) < 0.9 * STEP_MS[step],

@@ -66,6 +66,15 @@ pub fn golden(path: &str) -> String {
     text
 }
 
+/// Waits for the next hour where this one is nearly over: figures of whole hours move when it is.
+pub fn within_an_hour() {
+    const NEED_S: i64 = 100;
+    let left_s = 3_600 - jiff::Timestamp::now().as_second().rem_euclid(3_600);
+    if left_s < NEED_S {
+        std::thread::sleep(Duration::from_secs(left_s.unsigned_abs() + 1));
+    }
+}
+
 /// Waits until `done` says so; panics with `what` after `timeout`.
 pub fn wait_until(what: &str, timeout: Duration, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + timeout;
