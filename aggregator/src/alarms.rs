@@ -8,9 +8,10 @@ use common::store::{Snapshot, Store};
 use common::time::{HOUR_MS, Timestamp};
 use serde::Serialize;
 
-use crate::detect::alarm::{Alarm, Detection, ProductSeries, Scan};
+use crate::detect::alarm::{Alarm, Scan};
 use crate::detect::by_product;
 use crate::detect::counts::Counts;
+use crate::detect::detection::{Detection, ProductSeries};
 use crate::detect::glr::Excess;
 use crate::detect::products::{CameBack, Standout};
 use crate::fold::watched::Cause;

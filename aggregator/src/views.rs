@@ -11,7 +11,7 @@ use common::time::Timestamp;
 use rustc_hash::FxHashMap;
 use tokio::sync::broadcast;
 
-use crate::detect::alarm::Detection;
+use crate::detect::detection::Detection;
 use crate::fold::Report;
 use crate::kpi::live::HourSums;
 use crate::kpi::reader::ShopReader;

@@ -3,7 +3,7 @@
 use prometheus::{GaugeVec, Opts, Registry};
 
 use crate::alarms::name;
-use crate::detect::alarm::Detection;
+use crate::detect::detection::Detection;
 
 /// What the detector makes of shops, as gauges.
 pub struct SpikeGauges {

@@ -13,8 +13,7 @@ use common::time::DAY_MS;
 
 use super::counts::Counts;
 use super::laws::MOST_LAG_DAYS;
-use super::period::{BASELINE_DAYS, GAP_DAYS};
-use super::shop::LOOK_BACK_DAYS;
+use super::period::{BASELINE_DAYS, GAP_DAYS, LOOK_BACK_DAYS};
 use crate::fold::Counted;
 use crate::fold::field::Sums;
 use crate::fold::hours::day_of;

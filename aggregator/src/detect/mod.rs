@@ -10,6 +10,7 @@ pub mod budget;
 pub mod by_product;
 pub mod cohort;
 pub mod counts;
+pub mod detection;
 pub mod episode;
 pub mod glr;
 pub mod laws;

@@ -14,6 +14,8 @@ pub const DAY_HOURS: usize = 24;
 pub const BASELINE_DAYS: usize = 56;
 /// The days between the baseline and the present one, the present one included.
 pub const GAP_DAYS: usize = 28;
+/// Alarms are looked for so many days back: a rise that stays is one for up to 66 days.
+pub const LOOK_BACK_DAYS: usize = 100;
 /// The returns that the prior rate counts for.
 pub const PRIOR_RETURNS: f64 = 2.0;
 /// The dispersion that is believed in before there is any history, and the days it counts for: they

@@ -12,7 +12,8 @@ use common::id::Id;
 use common::reason::Reason;
 use common::store::StoreError;
 
-use super::alarm::{Alarm, Detection, Scan};
+use super::alarm::{Alarm, Scan};
+use super::detection::Detection;
 use super::period::{BASELINE_DAYS, DAY_HOURS, GAP_DAYS};
 use crate::fold::watched::Cause;
 use crate::kpi::reader::ShopReader;

@@ -2,21 +2,20 @@
 
 use std::ops::Range;
 
-use super::alarm::{Alarm, Scan, THRESHOLD};
+use super::alarm::{Alarm, Scan};
+use super::budget::THRESHOLD;
 use super::cohort::{self, COHORT_DAYS};
 use super::counts::Counts;
 use super::episode::{self, Episode};
 use super::glr::Excess;
 use super::laws::{LagLaw, MOST_LAG_DAYS, Rhythm};
-use super::period::{DAY_HOURS, GAP_DAYS, PRIOR_RETURNS, PeriodScan};
+use super::period::{DAY_HOURS, GAP_DAYS, LOOK_BACK_DAYS, PRIOR_RETURNS, PeriodScan};
 use crate::fold::watched::{CAUSES, Cause};
 
 /// The threshold of the cohort scan: 0.0021 false alarms a series and month.
 const COHORT_THRESHOLD: f64 = 8.0;
 /// The return rate that is believed in beside the shop's own.
 const PRIOR_RATE: f64 = 0.08;
-/// Alarms are looked for so many days back: a rise that stays is one for up to 66 days.
-pub(super) const LOOK_BACK_DAYS: usize = 100;
 /// The days of the longest cohort.
 const AGES: usize = COHORT_DAYS[COHORT_DAYS.len() - 1];
 

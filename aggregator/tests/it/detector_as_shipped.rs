@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use aggregator::detect::alarm::{Detection, Scan};
+use aggregator::detect::alarm::Scan;
 use aggregator::detect::budget::Thresholds;
 use aggregator::detect::by_product::Product;
 use aggregator::detect::counts::Counts;
+use aggregator::detect::detection::Detection;
 use aggregator::detect::laws::MOST_LAG_DAYS;
 use aggregator::detect::period::DAY_HOURS;
 use aggregator::fold::field::Sums;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use aggregator::detect::alarm::THRESHOLD;
+use aggregator::detect::budget::THRESHOLD;
 use aggregator::detect::period::PeriodScan;
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
