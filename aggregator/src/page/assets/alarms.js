@@ -6,6 +6,7 @@ import { byId, el, setText } from './dom.js';
 import * as format from './format.js';
 
 const SHOWN = 6;
+const NAMED = 2;
 const PRODUCTS = 3;
 // An order counts once however many of its units come back.
 const SCANS = {
@@ -57,7 +58,8 @@ function banner(active) {
   link.hidden = active.length === 0;
   const named = active.filter((spike) => spike.reason !== 'all' || spike.product !== null);
   const which = (named.length > 0 ? named : active).map((spike) => (spike.product === null ? title(spike).toLowerCase() : `product ${spike.product}`));
-  setText(link, `Returns spike: ${which.join(', ')}`);
+  const more = which.length > NAMED ? ` and ${which.length - NAMED} more` : '';
+  setText(link, `Returns spike: ${which.slice(0, NAMED).join(', ')}${more}`);
 }
 
 function explained(reply, spikes, view) {
