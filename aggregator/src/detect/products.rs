@@ -15,6 +15,7 @@ use common::store::StoreError;
 use super::alarm::{Alarm, Scan};
 use super::detection::Detection;
 use super::period::{BASELINE_DAYS, DAY_HOURS, GAP_DAYS};
+use crate::fold::hours::day_of;
 use crate::fold::watched::Cause;
 use crate::kpi::reader::ShopReader;
 
@@ -110,7 +111,6 @@ impl CameBack {
 /// The hours of the 56 days that end 28 days before the day of an hour does.
 fn baseline(last_hour: i64) -> Range<i64> {
     let hours = |days: usize| i64::try_from(days * DAY_HOURS).unwrap_or_default();
-    let day_end = last_hour - last_hour.rem_euclid(hours(1)) + hours(1);
-    let end = day_end - hours(GAP_DAYS);
+    let end = (day_of(last_hour) + 1) * hours(1) - hours(GAP_DAYS);
     end - hours(BASELINE_DAYS)..end
 }

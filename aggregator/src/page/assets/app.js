@@ -6,6 +6,7 @@ import { createActivity } from './activity.js';
 import { createAlarms } from './alarms.js';
 import { ApiError, getJson, isAborted, login, shopPath } from './api.js';
 import { TILES, currencies, find } from './catalogue.js';
+import { isOver } from './compare.js';
 import { byId, setText } from './dom.js';
 import * as format from './format.js';
 import { openStream } from './live.js';
@@ -23,7 +24,6 @@ const SHOPS_MS = 2_000;
 const COMPARISON_MS = 300_000;
 // Time alone moves windows, and ends the hours that are compared.
 const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
 const COMPARED = [...TILES.map((entry) => entry.kpi), 'return_reason_ratio'].join(',');
 const DEFAULT_PUBLIC_PORT = '8080';
 
@@ -94,8 +94,7 @@ function changed(shop) {
 function passTime() {
   if (!view?.reply) return;
   changed(view.shop);
-  const hour = (instant) => Math.floor(Date.parse(instant) / HOUR_MS);
-  if (view.comparison && hour(view.reply.kpis[0].to) !== hour(view.comparison.current.to)) loadingComparison.now();
+  if (view.comparison && isOver(view.comparison, view)) loadingComparison.now();
 }
 
 function refreshAll() {

@@ -5,6 +5,14 @@ import { FEW } from './catalogue.js';
 import { el } from './dom.js';
 import * as format from './format.js';
 
+const HOUR_MS = 3_600_000;
+
+/** Whether an hour ended since: the server's own present is in another one. */
+export function isOver(comparison, view) {
+  const hour = (instant) => Math.floor(Date.parse(instant) / HOUR_MS);
+  return hour(view.reply.kpis[0].to) !== hour(comparison.current.to);
+}
+
 /** The row of a comparison that an entry of the catalogue shows. */
 export function compared(comparison, entry, currency) {
   return comparison?.kpis.find((row) => row.kpi === entry.kpi

@@ -92,11 +92,11 @@ export function bucket(from, step, zone) {
   }
 }
 
+/** `last Thursday` as `Last Thursday`. */
+export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** `size_too_small` as `Size too small`. */
-export function words(code) {
-  const text = String(code).replaceAll('_', ' ');
-  return text.charAt(0).toUpperCase() + text.slice(1);
-}
+export const words = (code) => capital(String(code).replaceAll('_', ' '));
 
 const signed = (options) => numbers({ signDisplay: 'exceptZero', minimumFractionDigits: 1, maximumFractionDigits: 1, ...options });
 

@@ -4,11 +4,10 @@
 
 import { getJson, shopPath } from './api.js';
 import { createChart } from './chart.js';
-import { change, changeMark, compared } from './compare.js';
+import { change, changeMark, compared, isOver } from './compare.js';
 import { el, setText } from './dom.js';
 import * as format from './format.js';
 
-const HOUR_MS = 3_600_000;
 // What is compared changes with the hour; only late events move it in between.
 const COMPARE_MS = 60_000;
 const FIGURES = [
@@ -36,9 +35,7 @@ export function createToday(root) {
   return {
     interval_ms: 2_000,
     async load(view, signal) {
-      const hour = (instant) => Math.floor(Date.parse(instant) / HOUR_MS);
-      const isOld = kept === null || performance.now() - kept.at > COMPARE_MS
-        || hour(view.reply.kpis[0].to) !== hour(kept.comparison.current.to);
+      const isOld = kept === null || performance.now() - kept.at > COMPARE_MS || isOver(kept.comparison, view);
       const [comparison, ...soFar] = await Promise.all([
         isOld ? getJson(shopPath(view.shop, 'comparison', { period: 'today', kpi: KPIS }), signal) : kept.comparison,
         ...FIGURES.map((entry) => getJson(todayPath(entry, view), signal)),
@@ -108,15 +105,13 @@ function pictured(comparison, sales, point, { view, last }) {
       const clock = format.clock(end, view.time_zone);
       return { short: clock, long: `Until ${clock}`, partial: i === today.length };
     }),
-    legend: [{ name: 'Today', color: '--accent' }, { name: capital(last), color: '--quiet', dashed: true }],
+    legend: [{ name: 'Today', color: '--accent' }, { name: format.capital(last), color: '--quiet', dashed: true }],
     plots: [{
       name: 'Net sales', tick: (value) => format.shortMoney(value, view.currency),
       series: [
         series('Today', [...today, ...running], { color: '--accent' }),
-        series(capital(last), sums(sales.preceding.steps), { color: '--quiet', dashed: true }),
+        series(format.capital(last), sums(sales.preceding.steps), { color: '--quiet', dashed: true }),
       ],
     }],
   };
 }
-
-const capital = (words) => words.charAt(0).toUpperCase() + words.slice(1);

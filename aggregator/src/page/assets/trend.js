@@ -72,7 +72,7 @@ function pictured({ sales, orders, salesBefore, ordersBefore }, { step, before, 
   });
   return {
     columns,
-    legend: [{ name: 'This window', color: '--accent' }, ...(before ? [{ name: capital(before), color: '--quiet', dashed: true }] : [])],
+    legend: [{ name: 'This window', color: '--accent' }, ...(before ? [{ name: format.capital(before), color: '--quiet', dashed: true }] : [])],
     plots: [
       plot('Net sales', sales, salesBefore, money, { tick: (value) => format.shortMoney(value, view.currency) }),
       plot('Orders', orders, ordersBefore, format.count, { tick: format.shortCount, whole: true }),
@@ -95,5 +95,3 @@ function halves(series, columns) {
   const only = (partial) => series.values.map((value, i) => (columns[i].partial === partial ? value : null));
   return [{ ...series, values: only(false) }, { ...series, color: `${series.color}-part`, values: only(true), silent: true }];
 }
-
-const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
