@@ -3,7 +3,8 @@
 use common::id::Id;
 use common::time::Timestamp;
 
-use super::order::{Content, ContentLine, OrderDoc};
+use super::content::{Content, ContentLine};
+use super::order::OrderDoc;
 
 /// A run of units of one line that appeared at one instant.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,15 +6,17 @@
 
 use common::currency::Currency;
 use common::customer::CustomerKey;
-use common::decimal::{UNNAMED_EXPONENT, div_half_even, rescale};
+use common::decimal::div_half_even;
 use common::event::{Paid, Refund};
 use common::id::Id;
 use common::time::{DAY_MS, Timestamp};
 
 use super::additions::{self, Addition};
 use super::carried::greatest;
+use super::content::Content;
 use super::field::{Counter, Field};
-use super::order::{Content, OrderDoc};
+use super::order::OrderDoc;
+use super::parts::{self, GOODS, Parts, currency_alone, in_named_currency};
 use super::returned::{self, ReturnedUnits};
 use super::{back, watched};
 
@@ -50,10 +52,6 @@ pub struct Booked {
     /// The latest instant in the document.
     pub latest: Option<Timestamp>,
 }
-
-/// The parts of a sale that are reversed apart from each other.
-const PARTS: usize = 5;
-const GOODS: usize = 0;
 
 /// Books a document.
 #[must_use]
@@ -155,7 +153,7 @@ impl<'a> Book<'a> {
         self.money(at, Counter::Gross, gross);
         self.money(at, Counter::Discounts, discounts);
         self.money(at, Counter::PlacedNet, gross - discounts);
-        let extras = parts_of_sale(self.first);
+        let extras = parts::of_sale(self.first);
         self.money(at, Counter::Extras, extras.iter().sum());
         gross - discounts
     }
@@ -177,7 +175,7 @@ impl<'a> Book<'a> {
     /// Reversals by refunds and cancellation; returns those of goods in the order's currency.
     fn reversals(&mut self, sold: i128) -> i128 {
         let cancelled_at = self.last.cancelled_at.filter(|at| *at <= self.terms.at);
-        let mut left = parts_of_sale(self.first);
+        let mut left = parts::of_sale(self.first);
         left[GOODS] = sold;
         left[1] += self.additions.iter().map(|addition| addition.tax).sum::<i128>();
         let mut refunds: Vec<&Refund> = greatest(&self.doc.refunds, |refund| &refund.id)
@@ -208,20 +206,20 @@ impl<'a> Book<'a> {
         reversed
     }
 
-    fn reverse(&mut self, at: Timestamp, currency: Currency, parts: [i128; PARTS]) {
+    fn reverse(&mut self, at: Timestamp, currency: Currency, parts: Parts) {
         self.put(at, Field::money(Counter::Reversals, currency), parts[GOODS]);
         let extras: i128 = parts[1..].iter().sum();
         self.put(at, Field::money(Counter::Extras, currency), -extras);
     }
 
-    fn parts_of_refund(&self, refund: &Refund, currency: Currency) -> [i128; PARTS] {
+    fn parts_of_refund(&self, refund: &Refund, currency: Currency) -> Parts {
         let is_gift = |line: &Id| {
             let find = |content: &Content| {
                 content.lines.iter().find(|known| known.id == *line).map(|known| known.gift_card)
             };
             find(self.last).or_else(|| find(self.first)).unwrap_or(false)
         };
-        parts_of_refund(refund, (currency, self.last.taxes_included), is_gift)
+        parts::of_refund(refund, (currency, self.last.taxes_included), is_gift)
     }
 
     fn pay(&mut self, refund: &Refund) {
@@ -296,52 +294,6 @@ impl<'a> Book<'a> {
     }
 }
 
-/// Goods (left at zero), tax, shipping, duties and fees of a sale as placed.
-fn parts_of_sale(content: &Content) -> [i128; PARTS] {
-    [0, content.tax_minor, content.shipping_minor, content.duties_minor, content.fees_minor]
-        .map(i128::from)
-}
-
-/// Goods, tax, shipping, duties and fees of a refund in minor units of `currency`.
-fn parts_of_refund(
-    refund: &Refund,
-    (currency, taxes_included): (Currency, bool),
-    is_gift: impl Fn(&Id) -> bool,
-) -> [i128; PARTS] {
-    let scale = |amount: i64| scale(refund, amount.into(), currency);
-    let (mut goods, mut tax) = (0, scale(refund.tax_minor));
-    for line in refund.lines.iter().filter(|line| !line.gift_card && !is_gift(&line.line)) {
-        goods += scale(refund.goods_minor(line, taxes_included));
-        tax += scale(line.tax_minor);
-    }
-    let others = [refund.shipping_minor, refund.duties_minor, refund.fees_minor];
-    let [shipping, duties, fees] = others.map(scale);
-    [goods, tax, shipping, duties, fees]
-}
-
-/// An amount of a refund in minor units of the currency that was found for it.
-pub(super) fn scale(refund: &Refund, amount: i128, currency: Currency) -> i128 {
-    let from = refund.exponent().into();
-    rescale(amount, from, currency.exponent().into()).unwrap_or_default()
-}
-
-/// The currency of a refund whose order is not known: its own, that of its money, or the shop's.
-pub(super) fn currency_alone(refund: &Refund, shop: Currency) -> Currency {
-    let by_payment = refund.paid.iter().find_map(|paid| paid.currency);
-    refund.currency.or(by_payment).unwrap_or(shop)
-}
-
-/// A transaction in the currency that it names, or in the refund's.
-fn in_named_currency(refund: &Refund, paid: &Paid, fallback: Currency) -> (Currency, i128) {
-    let amount = i128::from(paid.amount_minor);
-    if let Some(currency) = paid.currency {
-        return (currency, amount);
-    }
-    let currency = refund.currency.unwrap_or(fallback);
-    let scaled = rescale(amount, UNNAMED_EXPONENT.into(), currency.exponent().into());
-    (currency, scaled.unwrap_or_default())
-}
-
 /// Refunds and returns of an order that was never seen: figures of their own periods only.
 fn book_unknown(doc: &OrderDoc, terms: Terms) -> Booked {
     let mut booked = Booked::default();
@@ -365,7 +317,7 @@ fn book_unknown(doc: &OrderDoc, terms: Terms) -> Booked {
         name(currency);
         let known = refund.at <= terms.at;
         if known {
-            let parts = parts_of_refund(refund, (currency, false), |_| false);
+            let parts = parts::of_refund(refund, (currency, false), |_| false);
             put(refund.at, Field::money(Counter::Reversals, currency), parts[GOODS]);
             let extras: i128 = parts[1..].iter().sum();
             put(refund.at, Field::money(Counter::Extras, currency), -extras);

@@ -11,6 +11,7 @@ mod buckets;
 mod caches;
 pub mod carried;
 pub mod checkout;
+pub mod content;
 pub mod customer;
 pub mod digest;
 pub mod docs;
@@ -19,6 +20,7 @@ pub mod hours;
 pub mod keys;
 pub mod list;
 pub mod order;
+mod parts;
 mod prefetch;
 mod redact;
 pub mod report;
@@ -311,7 +313,8 @@ fn begin<'a>(
 }
 
 fn apply(work: &mut Work<'_>, mut event: Event) -> Result<Applied, StoreError> {
-    let (shop, kind, at) = (event.shop.clone(), event.body.kind(), event.version.at);
+    let (shop, kind) = (event.shop.clone(), event.body.kind());
+    let at = event.version.at.min(event.received_at);
     let imported = event.imported_at.is_some();
     let topic = event.topic.take();
     let mut seen = Seen::default();

@@ -14,7 +14,7 @@ pub struct Applied {
     pub kind: &'static str,
     /// The platform's topic.
     pub topic: Option<Box<str>>,
-    /// Its version's instant.
+    /// Its version's instant, or when it was received if that is earlier.
     pub at: Timestamp,
     /// Whether it changed anything.
     pub changed: bool,

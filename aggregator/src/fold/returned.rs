@@ -12,9 +12,11 @@ use common::reason::Reason;
 use common::time::Timestamp;
 
 use super::additions::{Addition, share};
-use super::book::{Terms, currency_alone, scale};
+use super::book::Terms;
 use super::carried::greatest;
-use super::order::{Content, OrderDoc};
+use super::content::Content;
+use super::order::OrderDoc;
+use super::parts::{currency_alone, scale};
 
 /// A run of returned units of one line that share everything.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -29,6 +29,12 @@ impl ShopDoc {
     pub fn present(&self, now: Timestamp) -> Timestamp {
         now.max(self.received_at)
     }
+
+    /// When something happened last: what is dated ahead did by the time it was heard of.
+    #[must_use]
+    pub fn last_event(&self) -> Option<Timestamp> {
+        self.last_event_at.map(|at| at.min(self.received_at))
+    }
 }
 
 /// The settings of shops.
