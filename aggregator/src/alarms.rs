@@ -10,10 +10,11 @@ use serde::Serialize;
 
 use crate::detect::alarm::{Alarm, Scan};
 use crate::detect::by_product;
+use crate::detect::came_back::CameBack;
 use crate::detect::counts::Counts;
 use crate::detect::detection::{Detection, ProductSeries};
 use crate::detect::glr::Excess;
-use crate::detect::products::{CameBack, Standout};
+use crate::detect::products::{Standout, standouts};
 use crate::fold::watched::Cause;
 use crate::kpi::reader::{ReadError, ShopReader};
 use crate::query::Query;
@@ -67,7 +68,7 @@ struct AlarmRow {
     window_hours: Option<usize>,
     cohort_days: Option<usize>,
     reasons: Vec<ReasonRow>,
-    /// In an alarm of the shop, the products that stand out among what came back.
+    /// The products that stand out among what came back.
     products: Vec<ProductRow>,
 }
 
@@ -75,8 +76,8 @@ struct AlarmRow {
 struct ProductRow {
     /// Its id, or the article number where the platform gives none.
     product: String,
-    returned_orders: usize,
-    /// How many are due by its usual share of what comes back.
+    returned_orders: u64,
+    /// How many are due, in an alarm of the shop by its usual share of what comes back.
     expected_orders: f64,
 }
 
@@ -104,18 +105,7 @@ impl<S: Store> Query<S> {
         as_of: Option<Timestamp>,
     ) -> Result<AlarmsReply, ReadError> {
         let hour = |hour: i64| Timestamp::from_ms(hour.saturating_mul(HOUR_MS)).to_string();
-        let (detection, came_back) = self.viewed(|snapshot| {
-            let detection = self.detection(snapshot, shop, as_of)?;
-            let reader = ShopReader::new(snapshot, self.partition(shop), shop);
-            let came_back = CameBack::read(&reader, &detection)?;
-            Ok((detection, came_back))
-        })?;
-        let row = |(product, alarm): (Option<&Id>, &Alarm)| {
-            // A product's alarm is of nothing but the product.
-            let of_shop = product.is_none();
-            let products = if of_shop { standouts(&came_back, alarm) } else { Vec::new() };
-            row(alarm, (product, products), hour)
-        };
+        let detection = self.viewed(|snapshot| self.detection(snapshot, shop, as_of))?;
         let score =
             |(cause, score): &(Cause, f64)| ScoreRow { reason: name(*cause), score: *score };
         let product_score = |series: &ProductSeries| ProductScoreRow {
@@ -132,13 +122,19 @@ impl<S: Store> Query<S> {
             scores: detection.scores.iter().map(score).collect(),
             product_threshold: thresholds.product,
             products: detection.products.iter().map(product_score).collect(),
-            alarms: detection.every_alarm().into_iter().map(row).collect(),
+            alarms: detection.every_alarm().into_iter().map(|alarm| row(alarm, hour)).collect(),
         })
     }
 
     /// What the detector makes of a shop now.
     pub fn detected(&self, shop: &ShopDomain) -> Result<Arc<Detection>, ReadError> {
         self.viewed(|snapshot| self.detection(snapshot, shop, None))
+    }
+
+    /// The same, or what it made of the shop an hour before if that is at hand.
+    pub fn detected_lately(&self, shop: &ShopDomain) -> Result<Arc<Detection>, ReadError> {
+        let last = self.views().last_detection(self.partition(shop), shop);
+        last.map_or_else(|| self.detected(shop), Ok)
     }
 
     fn detection(
@@ -153,8 +149,13 @@ impl<S: Store> Query<S> {
         let last_hour = as_of.unwrap_or_else(|| doc.present(self.now())).hour() - 1;
         let detect = || {
             let counts = Counts::read(&reader, last_hour)?;
-            let products = by_product::read(&reader, last_hour)?;
-            Ok(Arc::new(Detection::of(&counts, &products, self.alarm_thresholds())))
+            let came_back = CameBack::read(&reader, last_hour)?;
+            let products = by_product::read(&reader, &came_back, last_hour)?;
+            let mut detection = Detection::of(&counts, &products, self.alarm_thresholds());
+            for alarm in &mut detection.alarms {
+                alarm.standouts = standouts(&came_back, alarm);
+            }
+            Ok(Arc::new(detection))
         };
         match as_of {
             Some(_) => detect(),
@@ -163,43 +164,46 @@ impl<S: Store> Query<S> {
     }
 }
 
-fn row(
-    alarm: &Alarm,
-    (product, products): (Option<&Id>, Vec<ProductRow>),
-    hour: impl Fn(i64) -> String,
-) -> AlarmRow {
-    let Alarm { cause, scan, episode, since, until: _, excess, reasons } = alarm;
+fn row((product, alarm): (Option<&Id>, &Alarm), hour: impl Fn(i64) -> String) -> AlarmRow {
+    let Alarm { cause, scan, episode, since, until: _, excess, reasons, standouts } = alarm;
     let length = |of: Scan| (*scan == of).then_some(excess.length);
     let reason = |(cause, excess): &(Cause, Excess)| ReasonRow {
         reason: name(*cause),
         excess: excess.into(),
     };
+    let excess_row = ExcessRow::from(excess);
+    // An alarm of a product is of nothing else.
+    let own = product.map(|product| ProductRow {
+        product: product.to_string(),
+        returned_orders: excess_row.returned_orders,
+        expected_orders: excess_row.expected_orders,
+    });
     AlarmRow {
         product: product.map(ToString::to_string),
         reason: name(*cause),
         scan: scan.name(),
         active: episode.ended.is_none(),
         since: hour(*since),
-        // An hour raises an alarm when it is over.
+        // An hour raises an alarm, or ends one, when it is over.
         raised_at: hour(episode.raised + 1),
-        ended_at: episode.ended.map(&hour),
+        ended_at: episode.ended.map(|ended| hour(ended + 1)),
         peak_at: hour(episode.peak.0 + 1),
         peak_statistic: episode.peak.1.statistic,
-        excess: excess.into(),
+        excess: excess_row,
         window_hours: length(Scan::Period),
         cohort_days: length(Scan::Cohort),
         reasons: reasons.iter().map(reason).collect(),
-        products,
+        products: own.into_iter().chain(standouts.iter().map(product_row)).collect(),
     }
 }
 
-fn standouts(came_back: &CameBack, alarm: &Alarm) -> Vec<ProductRow> {
-    let row = |Standout { product, returned_orders, expected_orders }| ProductRow {
+fn product_row(standout: &Standout) -> ProductRow {
+    let Standout { product, returned_orders, expected_orders } = standout;
+    ProductRow {
         product: product.to_string(),
-        returned_orders,
-        expected_orders,
-    };
-    came_back.standouts(alarm).into_iter().map(row).collect()
+        returned_orders: *returned_orders as u64,
+        expected_orders: *expected_orders,
+    }
 }
 
 impl From<&Excess> for ExcessRow {

@@ -2,6 +2,7 @@
 
 use super::episode::Episode;
 use super::glr::Excess;
+use super::products::Standout;
 use crate::fold::watched::Cause;
 
 /// Which scan found it.
@@ -28,8 +29,11 @@ pub struct Alarm {
     pub until: i64,
     /// What it exceeds by: now, or at the peak if it is over.
     pub excess: Excess,
-    /// How each reason stands in the same window or cohort, where it exceeds what is expected.
+    /// How each reason stands in the same window or cohort, where it exceeds what is expected; in the
+    /// alarm of a reason that one alone.
     pub reasons: Vec<(Cause, Excess)>,
+    /// In an alarm of the shop, the products that stand out among what came back.
+    pub standouts: Vec<Standout>,
 }
 
 impl Scan {

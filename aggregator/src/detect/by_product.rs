@@ -5,15 +5,15 @@
 //! count; the orders of today do not yet.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 
 use common::id::Id;
 use common::store::StoreError;
 use common::time::DAY_MS;
 
+use super::came_back::{self, CameBack, Entry};
 use super::counts::Counts;
 use super::laws::MOST_LAG_DAYS;
-use super::period::{BASELINE_DAYS, GAP_DAYS, LOOK_BACK_DAYS};
+use super::period::{BASELINE_DAYS, GAP_DAYS};
 use crate::fold::Counted;
 use crate::fold::field::Sums;
 use crate::fold::hours::day_of;
@@ -39,8 +39,12 @@ pub struct Product {
 type Days = BTreeMap<i64, u32>;
 
 /// Reads the products that are watched up to an hour.
-pub fn read(reader: &ShopReader<'_>, last_hour: i64) -> Result<Vec<Product>, StoreError> {
-    let days = seen_days(last_hour);
+pub fn read(
+    reader: &ShopReader<'_>,
+    came_back: &CameBack,
+    last_hour: i64,
+) -> Result<Vec<Product>, StoreError> {
+    let days = came_back::days(last_hour);
     let mut sold: BTreeMap<Id, Days> = BTreeMap::new();
     reader.sold(days.start, days.end - 1, |day, product, orders| {
         if days.contains(&day) {
@@ -49,20 +53,17 @@ pub fn read(reader: &ShopReader<'_>, last_hour: i64) -> Result<Vec<Product>, Sto
     })?;
     let mut hours: BTreeMap<Id, BTreeMap<i64, Sums>> =
         most_sold(sold, days.end).into_iter().map(|(id, days)| (id, placed(&days))).collect();
-    if hours.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut known: BTreeSet<(Id, Id)> = BTreeSet::new();
-    reader.back(days.start * 24, last_hour, |hour, order, back| {
-        for (product, _) in back.products {
+    let mut known: BTreeSet<(&Id, &Id)> = BTreeSet::new();
+    for Entry { hour, placed_at, order, products } in came_back.entries() {
+        for (product, _) in products {
             // An order counts once for a product, when its first unit came back.
-            if let Some(hours) = hours.get_mut(&product)
-                && known.insert((order.clone(), product))
+            if let Some(hours) = hours.get_mut(product)
+                && known.insert((order, product))
             {
-                came_back(hours, hour, back.placed_at.ms().div_euclid(DAY_MS));
+                add_back(hours, *hour, placed_at.ms().div_euclid(DAY_MS));
             }
         }
-    })?;
+    }
     let counted = |(id, hours): (Id, BTreeMap<i64, Sums>)| {
         let mut counts = Counts::of_total(last_hour);
         for (hour, sums) in &hours {
@@ -76,17 +77,10 @@ pub fn read(reader: &ShopReader<'_>, last_hour: i64) -> Result<Vec<Product>, Sto
 /// Whether what a batch counted of products takes part in what is seen up to an hour.
 #[must_use]
 pub fn takes_part(last_hour: i64, counted: &Counted) -> bool {
-    let days = seen_days(last_hour);
+    let days = came_back::days(last_hour);
     let is_sold = |((day, _), orders): (&(i64, Id), &i64)| *orders != 0 && days.contains(day);
     counted.sold.iter().any(is_sold)
         || counted.back.range(days.start * 24..=last_hour).next().is_some()
-}
-
-/// The days that are over, back to the first whose orders matter to the first alarm that is told.
-fn seen_days(last_hour: i64) -> Range<i64> {
-    let days = LOOK_BACK_DAYS + GAP_DAYS + BASELINE_DAYS + MOST_LAG_DAYS;
-    let end = day_of(last_hour + 1);
-    end - i64::try_from(days).unwrap_or_default()..end
 }
 
 /// The products that sold most and enough in the days of the baseline of the day `present`.
@@ -114,7 +108,7 @@ fn placed(days: &Days) -> BTreeMap<i64, Sums> {
 }
 
 /// Adds an order of a day of which a first unit came back in an hour.
-fn came_back(hours: &mut BTreeMap<i64, Sums>, hour: i64, placed_day: i64) {
+fn add_back(hours: &mut BTreeMap<i64, Sums>, hour: i64, placed_day: i64) {
     let lag = (day_of(hour) - placed_day).clamp(0, MOST_LAG_DAYS.try_into().unwrap_or_default());
     let lag = Watched::Lag(None, u8::try_from(lag).unwrap_or_default());
     hours.entry(hour).or_default().add(Watched::Returns(None).field(), 1);

@@ -8,14 +8,16 @@ use super::by_product::{self, Product};
 use super::counts::Counts;
 use super::glr::Excess;
 use super::laws::MOST_LAG_DAYS;
-use super::period::DAY_HOURS;
+use super::period::{DAY_HOURS, GAP_DAYS};
 use super::shop::{Found, Laws, Shop, prior_rates};
 use crate::fold::Counted;
 use crate::fold::field::Sums;
 use crate::fold::watched::{CAUSES, Cause};
 
-/// Days of matured orders that a shop needs to be watched: before, neither its rate nor its lags are
-/// known, and a detector that believes in those of others cries wolf every few weeks.
+/// Days of a baseline that a shop needs to be watched: in its first weeks nothing has come back yet.
+const LEAST_BASELINE_DAYS: usize = 28;
+/// Days of matured orders that it needs to be taken for known: before, neither its rate nor its lags are,
+/// and a detector that is sure of those of others cries wolf every few weeks.
 const MATURE_DAYS: usize = 56;
 
 /// What a shop's counts come to.
@@ -57,12 +59,13 @@ impl Detection {
             products: Vec::new(),
         };
         let Some(first) = counts.first_order() else { return detection };
-        let since = (first + MOST_LAG_DAYS + MATURE_DAYS) * DAY_HOURS;
+        let since = (first + GAP_DAYS + LEAST_BASELINE_DAYS) * DAY_HOURS;
         if since >= counts.hours() {
             return detection;
         }
         let (laws, rates) = (Laws::learnt(counts, first), prior_rates(counts, first));
-        let shop = Shop::of(counts, &laws, &rates, (since, thresholds.series));
+        let sure_from = first + MOST_LAG_DAYS + MATURE_DAYS;
+        let shop = Shop::of(counts, &laws, &rates, (since, sure_from, thresholds.series));
         detection.watched_since = Some(counts.hour_number(since));
         for (cause, name) in CAUSES.iter().enumerate() {
             let found = shop.look(cause);
@@ -72,7 +75,12 @@ impl Detection {
         detection.alarms.sort_by_key(|alarm| std::cmp::Reverse(alarm.episode.raised));
         // A product comes back when and as often as others do, until it shows otherwise.
         let look = |product: &Product| {
-            let of = Shop::of(&product.counts, &laws, &rates[..1], (since, thresholds.product));
+            let of = Shop::of(
+                &product.counts,
+                &laws,
+                &rates[..1],
+                (since, sure_from, thresholds.product),
+            );
             let Found { score, alarms } = of.look(0);
             ProductSeries { product: product.id.clone(), score, alarms }
         };
@@ -88,7 +96,7 @@ impl Detection {
         counted.watched.iter().any(takes_part) || by_product::takes_part(self.last_hour, counted)
     }
 
-    /// The alarms of the shop and of its products, with the product, the latest first.
+    /// The alarms of the shop and then those of its products, with the product, the latest first.
     #[must_use]
     pub fn every_alarm(&self) -> Vec<(Option<&Id>, &Alarm)> {
         let mut alarms: Vec<(Option<&Id>, &Alarm)> =
@@ -96,7 +104,7 @@ impl Detection {
         for series in &self.products {
             alarms.extend(series.alarms.iter().map(|alarm| (Some(&series.product), alarm)));
         }
-        alarms.sort_by_key(|(_, alarm)| std::cmp::Reverse(alarm.episode.raised));
+        alarms.sort_by_key(|(of, alarm)| (of.is_some(), std::cmp::Reverse(alarm.episode.raised)));
         alarms
     }
 
@@ -117,6 +125,8 @@ impl Detection {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use common::reason::Reason;
 
     use super::*;
@@ -128,11 +138,11 @@ mod tests {
 
     /// Day numbers from the epoch: the first order, and a batch of four days that is spoilt.
     const FIRST: i64 = 1_000;
-    const BATCH: std::ops::Range<i64> = 1_280..1_284;
+    const BATCH: Range<i64> = 1_280..1_284;
 
     /// What a shop shows at the end of a day.
     fn at_the_end_of(last: i64) -> Detection {
-        seen(&history(), last * 24 + 23)
+        seen(&history(BATCH), last * 24 + 23)
     }
 
     fn seen(hours: &[Sums], last_hour: i64) -> Detection {
@@ -145,7 +155,7 @@ mod tests {
 
     /// By hour, four orders of which ten a day come back on the 14th day after, and forty a day of the
     /// batch, as defective, on the 5th.
-    fn history() -> Vec<Sums> {
+    fn history(batch: Range<i64>) -> Vec<Sums> {
         let mut hours: Vec<Sums> = vec![Sums::default(); 24 * 500];
         let mut add = |hour: i64, watched: Watched, orders: i128| {
             if let Some(hour) = hours.get_mut(usize::try_from(hour - FIRST * 24).expect("later")) {
@@ -162,7 +172,7 @@ mod tests {
         };
         for day in FIRST..FIRST + 450 {
             (0..10).for_each(|number| back(day, Some(Reason::Fit), 14, number * 7));
-            if BATCH.contains(&day) {
+            if batch.contains(&day) {
                 (0..40).for_each(|number| back(day, defective, 5, number * 5));
             }
         }
@@ -185,7 +195,7 @@ mod tests {
         let mut left_be = 0;
         for hour in [0, 12, 22, 23] {
             let last = (BATCH.start + 7) * 24 + hour;
-            let kept = seen(&history(), last);
+            let kept = seen(&history(BATCH), last);
             for (after, &(before, watched)) in
                 (-3..=3).flat_map(|after| watched.iter().map(move |one| (after, one)))
             {
@@ -199,7 +209,7 @@ mod tests {
                     continue;
                 }
                 left_be += 1;
-                let mut hours = history();
+                let mut hours = history(BATCH);
                 let place = usize::try_from(at - FIRST * 24).expect("later");
                 hours[place].add(watched.field(), 1);
                 assert_eq!(kept, seen(&hours, last), "{watched:?} {after} h after {hour}:59");
@@ -215,12 +225,24 @@ mod tests {
 
     #[test]
     fn a_young_shop_is_not_watched_and_a_calm_one_has_no_alarm() {
-        let young = at_the_end_of(FIRST + 115);
+        let young = at_the_end_of(FIRST + 55);
         assert_eq!((young.watched_since, young.scores.len()), (None, 0));
-        let grown = at_the_end_of(FIRST + 116);
-        assert_eq!((grown.watched_since, grown.scores.len()), (Some((FIRST + 116) * 24), 15));
+        let grown = at_the_end_of(FIRST + 56);
+        assert_eq!((grown.watched_since, grown.scores.len()), (Some((FIRST + 56) * 24), 15));
         let calm = at_the_end_of(BATCH.start + 4);
         assert!(calm.alarms.is_empty(), "{:?}", calm.alarms);
+    }
+
+    #[test]
+    fn a_shop_that_is_not_known_yet_has_alarms_of_what_is_plain() {
+        let batch = FIRST + 60..FIRST + 64;
+        let found = seen(&history(batch.clone()), (batch.start + 7) * 24 + 23);
+        let [alarm] = of(&found, None, Scan::Cohort)[..] else { panic!("{:?}", found.alarms) };
+        assert!(alarm.episode.ended.is_none() && alarm.excess.ratio() > 2.2, "{alarm:?}");
+        assert!(alarm.excess.shape <= 20.0, "nobody is sure of the rate: {alarm:?}");
+        let known = at_the_end_of(BATCH.start + 7);
+        let sure = of(&known, None, Scan::Cohort)[0].excess.shape;
+        assert!(sure > 40.0, "{sure}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ const QUIET_HOURS: i64 = 24;
 pub struct Episode {
     /// The first hour that was at the threshold or above.
     pub raised: i64,
-    /// The first hour after it of a quiet day, if it is over.
+    /// The hour that made a day below the threshold whole, if it is over.
     pub ended: Option<i64>,
     /// The hour at which the statistic was largest, and what it was.
     pub peak: (i64, Excess),
@@ -33,7 +33,7 @@ pub fn of(series: impl IntoIterator<Item = (i64, Option<Excess>)>, threshold: f6
                 }
             }
             (Some(episode), None) if hour - episode.last >= QUIET_HOURS => {
-                episode.ended = Some(episode.last + 1);
+                episode.ended = Some(hour);
             }
             (None, Some(excess)) => {
                 let peak = (hour, excess);
@@ -62,9 +62,9 @@ mod tests {
     #[test]
     fn an_alarm_is_over_after_a_quiet_day() {
         check(&[(0, 8.9), (1, 9.0), (2, 12.0), (3, 10.0), (26, 1.0)], &[(1, None, 2)]);
-        check(&[(1, 9.0), (3, 10.0), (26, 1.0), (27, 8.0)], &[(1, Some(4), 3)]);
+        check(&[(1, 9.0), (3, 10.0), (26, 1.0), (27, 8.0)], &[(1, Some(27), 3)]);
         check(&[(1, 9.0), (24, 1.0), (24, 9.5), (47, 2.0)], &[(1, None, 24)]);
-        check(&[(1, 9.0), (25, 1.0), (26, 9.5)], &[(1, Some(2), 1), (26, None, 26)]);
+        check(&[(1, 9.0), (25, 1.0), (26, 9.5)], &[(1, Some(25), 1), (26, None, 26)]);
         check(&[(1, 1.0)], &[]);
     }
 }

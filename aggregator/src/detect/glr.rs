@@ -43,15 +43,20 @@ impl Belief {
         self.shape / self.rate
     }
 
+    /// The same mean, resting on `returns` at most.
+    #[must_use]
+    pub fn resting_on(self, returns: f64) -> Self {
+        if self.shape <= returns {
+            return self;
+        }
+        Self { shape: returns, rate: self.rate * returns / self.shape }
+    }
+
     /// The same mean, no surer than what a window of so many days can be sure of: `dispersion` is the
     /// variance of a day's rate as a share of its square, and averages out over the days.
     #[must_use]
     pub fn over_days(self, days: f64, dispersion: f64) -> Self {
-        let most = 1.0 / (FLOOR + dispersion / days.max(1.0));
-        if self.shape <= most {
-            return self;
-        }
-        Self { shape: most, rate: self.rate * most / self.shape }
+        self.resting_on(1.0 / (FLOOR + dispersion / days.max(1.0)))
     }
 
     /// The statistic; 0 where there are no more returns than expected.

@@ -8,6 +8,7 @@
 pub mod alarm;
 pub mod budget;
 pub mod by_product;
+pub mod came_back;
 pub mod cohort;
 pub mod counts;
 pub mod detection;

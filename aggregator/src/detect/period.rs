@@ -18,6 +18,9 @@ pub const GAP_DAYS: usize = 28;
 pub const LOOK_BACK_DAYS: usize = 100;
 /// The returns that the prior rate counts for.
 pub const PRIOR_RETURNS: f64 = 2.0;
+/// The returns that a baseline rests on at most while it is unsure: it takes 2.2 times what is expected to
+/// raise an alarm, however many come back.
+const UNSURE_RETURNS: f64 = 20.0;
 /// The dispersion that is believed in before there is any history, and the days it counts for: they
 /// weigh as 56 days of 10 returns each.
 const PRIOR_DISPERSION: (f64, f64) = (112.0, 5_600.0);
@@ -37,29 +40,55 @@ pub struct Baseline {
 #[derive(Clone, Debug)]
 pub struct PeriodScan {
     prior_rate: f64,
-    /// Sums of everything before each hour; one more than there are hours.
-    returns: Vec<f64>,
-    exposure: Vec<f64>,
+    /// The first day whose baseline is taken for as sure as it is.
+    sure_from: usize,
+    returns: Totals,
+    exposure: Totals,
+}
+
+/// Sums of everything before each hour, one more than there are hours. Each is a float and what was
+/// rounded away of it: a short window is the difference of two long sums.
+#[derive(Clone, Debug)]
+struct Totals(Vec<(f64, f64)>);
+
+impl Totals {
+    fn of(hours: impl IntoIterator<Item = f64>) -> Self {
+        let (mut sum, mut rounded) = (0.0_f64, 0.0);
+        let total = |hour: f64| {
+            // Knuth's two-sum: what the new sum lacks of both.
+            let next = sum + hour;
+            let of_hour = next - sum;
+            rounded += (sum - (next - of_hour)) + (hour - of_hour);
+            sum = next;
+            (sum, rounded)
+        };
+        Self(std::iter::once((0.0, 0.0)).chain(hours.into_iter().map(total)).collect())
+    }
+
+    fn between(&self, from: usize, to: usize) -> f64 {
+        let (from, to) = (self.0[from], self.0[to]);
+        (to.0 - from.0) + (to.1 - from.1)
+    }
 }
 
 impl PeriodScan {
     /// Of hours from the first hour of a day on; `prior_rate` is believed in until there is history.
     pub fn new(prior_rate: f64, hours: impl IntoIterator<Item = (f64, f64)>) -> Self {
-        let (mut returns, mut exposure) = (vec![0.0], vec![0.0]);
-        let (mut all_returns, mut all_exposure) = (0.0, 0.0);
-        for (more_returns, more_exposure) in hours {
-            all_returns += more_returns;
-            all_exposure += more_exposure;
-            returns.push(all_returns);
-            exposure.push(all_exposure);
-        }
-        Self { prior_rate, returns, exposure }
+        let (returns, exposure): (Vec<f64>, Vec<f64>) = hours.into_iter().unzip();
+        let (returns, exposure) = (Totals::of(returns), Totals::of(exposure));
+        Self { prior_rate, sure_from: 0, returns, exposure }
+    }
+
+    /// The same, whose baselines before a day rest on exposure that is known badly.
+    #[must_use]
+    pub fn sure_from(self, day: usize) -> Self {
+        Self { sure_from: day, ..self }
     }
 
     /// How many hours there are.
     #[must_use]
     pub fn hours(&self) -> usize {
-        self.returns.len() - 1
+        self.returns.0.len() - 1
     }
 
     /// The baseline of the hours of a day.
@@ -80,6 +109,7 @@ impl PeriodScan {
             weight += mean.powi(2);
         }
         let dispersion = (above / weight).clamp(DISPERSION.0, DISPERSION.1);
+        let belief = if day < self.sure_from { belief.resting_on(UNSURE_RETURNS) } else { belief };
         Baseline { belief, dispersion }
     }
 
@@ -113,7 +143,7 @@ impl PeriodScan {
     /// Returns and exposure of the hours from `from` to before `to`.
     fn sums(&self, from: usize, to: usize) -> (f64, f64) {
         let [from, to] = [from, to].map(|hour| hour.min(self.hours()));
-        (self.returns[to] - self.returns[from], self.exposure[to] - self.exposure[from])
+        (self.returns.between(from, to), self.exposure.between(from, to))
     }
 }
 
@@ -134,6 +164,14 @@ mod tests {
         assert!((before.dispersion - DISPERSION.0).abs() < 1e-12, "{before:?}");
         let after = scan.baseline(128);
         assert!(after.belief.mean() > before.belief.mean() && after.dispersion > 0.2, "{after:?}");
+    }
+
+    #[test]
+    fn short_windows_are_exact_after_long_sums() {
+        // What is due in the last hour is far below what a float tells apart at the sum of all.
+        let hours = [(0.0, 1e16), (7.0, 0.25), (0.0, 1e9), (9.0, 0.75)];
+        let scan = PeriodScan::new(0.1, hours);
+        assert_eq!([1, 3].map(|hour| scan.sums(hour, hour + 1)), [(7.0, 0.25), (9.0, 0.75)]);
     }
 
     #[test]

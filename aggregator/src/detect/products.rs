@@ -10,14 +10,12 @@ use std::ops::Range;
 
 use common::id::Id;
 use common::reason::Reason;
-use common::store::StoreError;
 
 use super::alarm::{Alarm, Scan};
-use super::detection::Detection;
+use super::came_back::{CameBack, Entry};
 use super::period::{BASELINE_DAYS, DAY_HOURS, GAP_DAYS};
 use crate::fold::hours::day_of;
 use crate::fold::watched::Cause;
-use crate::kpi::reader::ShopReader;
 
 /// The most products that an alarm names.
 const NAMED: usize = 5;
@@ -35,77 +33,49 @@ pub struct Standout {
     pub expected_orders: f64,
 }
 
-/// What came back of a shop, order by order, in order of time.
-#[derive(Debug, Default)]
-pub struct CameBack(Vec<Entry>);
-
-#[derive(Debug)]
-struct Entry {
-    hour: i64,
-    placed_hour: i64,
-    order: Id,
-    products: Vec<(Id, Reason)>,
+/// The products that stand out in an alarm of the shop, most first.
+#[must_use]
+pub fn standouts(came_back: &CameBack, alarm: &Alarm) -> Vec<Standout> {
+    let usual = orders(came_back, baseline(alarm.until), alarm.cause, |_| true);
+    let window = alarm.since..alarm.until + 1;
+    let found = orders(came_back, window, alarm.cause, |entry| match alarm.scan {
+        Scan::Period => true,
+        Scan::Cohort => entry.placed_at.hour() >= alarm.since,
+    });
+    let of_all = usual.values().flatten().collect::<BTreeSet<_>>().len();
+    let due = |product: &Id| {
+        let of_product = usual.get(product).map_or(0, BTreeSet::len);
+        // Half an order more, so that a product that never came back is due something.
+        alarm.excess.expected * (of_product as f64 + 0.5) / (of_all as f64 + 1.0)
+    };
+    let standout = |(product, orders): (&Id, BTreeSet<&Id>)| Standout {
+        product: product.clone(),
+        returned_orders: orders.len(),
+        expected_orders: due(product),
+    };
+    let surplus = |one: &Standout| one.returned_orders as f64 - one.expected_orders;
+    let mut standouts: Vec<Standout> = found.into_iter().map(standout).collect();
+    standouts.retain(|one| one.returned_orders >= LEAST_ORDERS && surplus(one) > 0.0);
+    standouts.sort_by(|a, b| surplus(b).total_cmp(&surplus(a)));
+    standouts.truncate(NAMED);
+    standouts
 }
 
-impl CameBack {
-    /// What the alarms of a detection need.
-    pub fn read(reader: &ShopReader<'_>, detection: &Detection) -> Result<Self, StoreError> {
-        let mut entries = Vec::new();
-        let from = |alarm: &Alarm| baseline(alarm.until).start.min(alarm.since);
-        let Some(from) = detection.alarms.iter().map(from).min() else { return Ok(Self(entries)) };
-        reader.back(from, detection.last_hour, |hour, order, back| {
-            let (placed_hour, products) = (back.placed_at.hour(), back.products);
-            entries.push(Entry { hour, placed_hour, order, products });
-        })?;
-        Ok(Self(entries))
-    }
-
-    /// The products that stand out in an alarm of the shop, most first.
-    #[must_use]
-    pub fn standouts(&self, alarm: &Alarm) -> Vec<Standout> {
-        let usual = self.orders(baseline(alarm.until), alarm.cause, |_| true);
-        let window = alarm.since..alarm.until + 1;
-        let found = self.orders(window, alarm.cause, |entry| match alarm.scan {
-            Scan::Period => true,
-            Scan::Cohort => entry.placed_hour >= alarm.since,
-        });
-        let of_all = usual.values().flatten().collect::<BTreeSet<_>>().len();
-        let due = |product: &Id| {
-            let of_product = usual.get(product).map_or(0, BTreeSet::len);
-            // Half an order more, so that a product that never came back is due something.
-            alarm.excess.expected * (of_product as f64 + 0.5) / (of_all as f64 + 1.0)
-        };
-        let standout = |(product, orders): (&Id, BTreeSet<&Id>)| Standout {
-            product: product.clone(),
-            returned_orders: orders.len(),
-            expected_orders: due(product),
-        };
-        let surplus = |one: &Standout| one.returned_orders as f64 - one.expected_orders;
-        let mut standouts: Vec<Standout> = found.into_iter().map(standout).collect();
-        standouts.retain(|one| one.returned_orders >= LEAST_ORDERS && surplus(one) > 0.0);
-        standouts.sort_by(|a, b| surplus(b).total_cmp(&surplus(a)));
-        standouts.truncate(NAMED);
-        standouts
-    }
-
-    /// By product, the orders of which it came back in some hours for a cause.
-    fn orders(
-        &self,
-        hours: Range<i64>,
-        cause: Cause,
-        takes_part: impl Fn(&Entry) -> bool,
-    ) -> BTreeMap<&Id, BTreeSet<&Id>> {
-        let from = self.0.partition_point(|entry| entry.hour < hours.start);
-        let mut found: BTreeMap<&Id, BTreeSet<&Id>> = BTreeMap::new();
-        let within = self.0[from..].iter().take_while(|entry| entry.hour < hours.end);
-        for entry in within.filter(|entry| takes_part(entry)) {
-            let fits = |reason: Reason| cause.is_none_or(|cause| cause == reason);
-            for (product, _) in entry.products.iter().filter(|one| fits(one.1)) {
-                found.entry(product).or_default().insert(&entry.order);
-            }
+/// By product, the orders of which it came back in some hours for a cause.
+fn orders(
+    came_back: &CameBack,
+    hours: Range<i64>,
+    cause: Cause,
+    takes_part: impl Fn(&Entry) -> bool,
+) -> BTreeMap<&Id, BTreeSet<&Id>> {
+    let mut found: BTreeMap<&Id, BTreeSet<&Id>> = BTreeMap::new();
+    for entry in came_back.within(hours).filter(|entry| takes_part(entry)) {
+        let fits = |reason: Reason| cause.is_none_or(|cause| cause == reason);
+        for (product, _) in entry.products.iter().filter(|one| fits(one.1)) {
+            found.entry(product).or_default().insert(&entry.order);
         }
-        found
     }
+    found
 }
 
 /// The hours of the 56 days that end 28 days before the day of an hour does.

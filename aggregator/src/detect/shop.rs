@@ -46,13 +46,13 @@ pub(super) struct Found {
 }
 
 impl<'a> Shop<'a> {
-    /// What the counts of a shop, or of one of its products, come to from the hour `since` on.
-    /// `prior_rates` are believed in beforehand, by cause.
+    /// What the counts of a shop, or of one of its products, come to from the hour `since` on, and are
+    /// sure to from the day `sure_from` on. `prior_rates` are believed in beforehand, by cause.
     pub(super) fn of(
         counts: &'a Counts,
         laws: &Laws,
         prior_rates: &[f64],
-        (since, threshold): (usize, f64),
+        (since, sure_from, threshold): (usize, usize, f64),
     ) -> Self {
         let Laws { lags, rhythm } = laws;
         let days = counts.full_days();
@@ -66,7 +66,7 @@ impl<'a> Shop<'a> {
         let exposure: Vec<f64> = (0..counts.hours()).map(exposure).collect();
         let scan = |(cause, rate): (usize, &f64)| {
             let returns = counts.returns(cause).iter().copied();
-            PeriodScan::new(*rate, returns.zip(exposure.iter().copied()))
+            PeriodScan::new(*rate, returns.zip(exposure.iter().copied())).sure_from(sure_from)
         };
         let scans = prior_rates.iter().enumerate().map(scan).collect();
         let start = since.max(counts.hours().saturating_sub(LOOK_BACK_DAYS * DAY_HOURS));
@@ -125,9 +125,13 @@ impl<'a> Shop<'a> {
             Scan::Cohort => excess.length * DAY_HOURS,
         };
         let since = self.counts.hour_number((hour + 1).saturating_sub(length));
-        let reasons = if cause == 0 { self.reasons(scan, hour, excess.length) } else { Vec::new() };
+        let reasons = match cause {
+            0 => self.reasons(scan, hour, excess.length),
+            _ => vec![(CAUSES[cause], excess)],
+        };
         let until = self.counts.hour_number(hour);
-        Alarm { cause: CAUSES[cause], scan, episode, since, until, excess, reasons }
+        let standouts = Vec::new();
+        Alarm { cause: CAUSES[cause], scan, episode, since, until, excess, reasons, standouts }
     }
 
     /// How each reason exceeds what is expected in the window or cohort of a length, most first.
@@ -168,8 +172,8 @@ impl Laws {
     pub(super) fn learnt(counts: &Counts, first_order: usize) -> Self {
         let lags = LagLaw::learnt(&counts.lags(0, &mature(counts, first_order)));
         let due = lags.due(&counts.orders_by_day());
-        // Days by which the returns of the first orders are in, before what may be a spike.
-        let calm = first_order + MOST_LAG_DAYS..(counts.full_days() + 1).saturating_sub(GAP_DAYS);
+        // Days by which most returns of the first orders are in, before what may be a spike.
+        let calm = first_order + GAP_DAYS..(counts.full_days() + 1).saturating_sub(GAP_DAYS);
         let rhythm = learn_rhythm(counts, &due, calm);
         Self { lags, rhythm }
     }
@@ -177,17 +181,20 @@ impl Laws {
 
 /// Days of orders whose returns are all in: a year of them at most.
 fn mature(counts: &Counts, first_order: usize) -> Range<usize> {
-    first_order..counts.full_days().saturating_sub(MOST_LAG_DAYS)
+    first_order..counts.full_days().saturating_sub(MOST_LAG_DAYS).max(first_order)
 }
 
 /// The rate that is believed in beforehand of each cause: what the matured orders show, beside two
-/// returns at the prior rate. One more return for each reason, so that one that never came has a rate.
+/// returns at the prior rate. A reason has its share of what came back of the orders before the last 28
+/// days, with one return more, so that one that never came has a rate.
 pub(super) fn prior_rates(counts: &Counts, first_order: usize) -> Vec<f64> {
+    let returned =
+        |cause: usize, placed: &Range<usize>| counts.lags(cause, placed).iter().sum::<f64>();
     let mature = mature(counts, first_order);
     let orders: f64 = counts.orders_by_day()[mature.clone()].iter().sum();
-    let returned = |cause: usize| counts.lags(cause, &mature).iter().sum::<f64>();
-    let all = (PRIOR_RETURNS + returned(0)) / (PRIOR_RETURNS / PRIOR_RATE + orders);
-    let by_reason: Vec<f64> = (1..CAUSES.len()).map(returned).collect();
+    let all = (PRIOR_RETURNS + returned(0, &mature)) / (PRIOR_RETURNS / PRIOR_RATE + orders);
+    let older = first_order..counts.full_days().saturating_sub(GAP_DAYS).max(first_order);
+    let by_reason: Vec<f64> = (1..CAUSES.len()).map(|cause| returned(cause, &older)).collect();
     let every: f64 = by_reason.iter().sum::<f64>() + by_reason.len() as f64;
     let of_reasons = by_reason.iter().map(|returned| all * (returned + 1.0) / every);
     [all].into_iter().chain(of_reasons).collect()

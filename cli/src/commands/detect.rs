@@ -12,6 +12,9 @@ use crate::args::Global;
 /// Hours of a century: what is later than that is no number of an hour.
 const MOST_HOURS: usize = 24 * 36_525;
 
+/// The columns of a file.
+const COLUMNS: [&str; 3] = ["hour", "returns", "exposure"];
+
 /// The arguments.
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -49,6 +52,9 @@ struct Reply {
 pub fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     let place = args.file.display();
     let hours = read(args).with_context(|| format!("cannot read {place}"))?;
+    if hours.is_empty() {
+        bail!("{place} has no hours: there is no line after its header");
+    }
     if args.from_hour >= hours.len() {
         bail!("{place} ends before hour {}: choose another --from-hour", args.from_hour);
     }
@@ -56,6 +62,11 @@ pub fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     let mut reply = Reply { first_alarm_hour: None, max_stat: 0.0, last_stat: 0.0 };
     for (hour, excess) in scan.series(args.from_hour..scan.hours()) {
         reply.last_stat = excess.map_or(0.0, |excess| excess.statistic);
+        if !reply.last_stat.is_finite() {
+            bail!(
+                "{place}: returns or exposure are too large or too small to count with at hour {hour}"
+            );
+        }
         reply.max_stat = reply.max_stat.max(reply.last_stat);
         if reply.last_stat >= args.threshold && reply.first_alarm_hour.is_none() {
             reply.first_alarm_hour = Some(hour);
@@ -73,7 +84,12 @@ pub fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
 /// Returns and exposure of every hour of the file.
 fn read(args: &Args) -> anyhow::Result<Vec<(f64, f64)>> {
     let mut hours = Vec::new();
-    let mut rows = csv::Reader::from_path(&args.file)?;
+    let mut rows = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(&args.file)?;
+    let header = rows.headers()?;
+    let missing = COLUMNS.iter().find(|column| !header.iter().any(|name| name == **column));
+    if let Some(column) = missing {
+        bail!("its first line names no column {column}: it needs {}", COLUMNS.join(", "));
+    }
     for (row, line) in rows.deserialize::<Row>().zip(2..) {
         let Row { hour, returns, exposure } = row?;
         if hour != hours.len() {

@@ -66,9 +66,39 @@ fn what_is_wrong_with_a_file_is_said() {
     check("hour,returns,exposure\n0,-1,1\n", &[], 1, "line 2: returns and exposure must be");
     check("hour,returns,exposure\n0,x,1\n", &[], 1, "line: 2");
     check("hour,returns,exposure\n0,1,1\n", &["--from-hour", "1"], 1, "ends before hour 1");
+    check("returns,exposure\n", &[], 1, "its first line names no column hour");
+    check("", &[], 1, "names no column hour");
+    check("hour,returns,exposure\n", &[], 1, "hours.csv has no hours");
+    check("hour,returns,exposure\n0,1e308,1\n", &[], 1, "too large or too small to count with");
     check("hour,returns,exposure\n", &["--prior-rate", "0"], 2, "a number above 0");
     let missing = home.run(&["detect", "nowhere.csv"]);
     assert!(String::from_utf8_lossy(&missing.stderr).contains("cannot read nowhere.csv"));
+}
+
+/// A short window after long sums: exposure falls from a million an hour to one.
+#[test]
+fn nothing_is_rounded_away() {
+    let home = Home::new();
+    let scan = |from: u32| -> Value {
+        let mut file = "hour, returns, exposure\n".to_owned();
+        for hour in 0..200 * 24 {
+            let exposure = if hour < 100 * 24 { 1e13 } else { 1.25 };
+            let returns = if hour >= 199 * 24 { 3 } else { 0 };
+            if hour >= from {
+                let row = format!("{}, {returns}, {exposure}\n", hour - from);
+                file.push_str(&row);
+            }
+        }
+        std::fs::write(home.path("fall.csv"), file).expect("a file");
+        let from_hour = (198 * 24 - from).to_string();
+        home.json(&["detect", "fall.csv", "--from-hour", &from_hour, "--json"])
+    };
+    // The baseline reaches back 84 days, so both files say the same.
+    let (whole, lately) = (scan(0), scan(110 * 24));
+    for statistic in ["max_stat", "last_stat"] {
+        assert!(whole[statistic].as_f64() > Some(9.0), "{whole}");
+        assert_eq!(whole[statistic], lately[statistic]);
+    }
 }
 
 #[test]
