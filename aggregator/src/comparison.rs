@@ -1,16 +1,33 @@
 //! The KPIs of a period beside those of the one before it, as the API tells them.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use common::shop::ShopDomain;
 use common::store::{Snapshot, Store};
 use common::time::Timestamp;
 use serde::Serialize;
 
+use crate::kept::Kept;
 use crate::kpi::Kpi;
 use crate::kpi::compared::{self, Compared, Side, Wanted};
 use crate::kpi::number::{quotient, scaled, unscaled};
 use crate::kpi::periods::{Part, Period, Periods};
 use crate::kpi::reader::{ReadError, ShopReader};
 use crate::query::Query;
+
+/// What is read faster is read each time.
+const CHEAP: Duration = Duration::from_millis(100);
+/// The longest that a comparison is kept.
+const LONGEST_KEPT: Duration = Duration::from_mins(5);
+
+/// Comparisons by shop, period, KPIs and hour.
+pub(crate) type KeptComparisons = Kept<(ShopDomain, Period, Wanted, i64), Arc<Compared>>;
+
+/// None yet.
+pub(crate) fn kept() -> KeptComparisons {
+    Kept::new(CHEAP, LONGEST_KEPT)
+}
 
 /// The reply of `.../comparison`.
 #[derive(Debug, Serialize)]
@@ -79,7 +96,9 @@ impl<S: Store> Query<S> {
         let setting = self.settings().of(shop);
         let now = reader.shop()?.ok_or(ReadError::UnknownShop)?.present(self.now());
         let periods = period.at(now, &setting.time_zone);
-        let compared = compared::read(&reader, &setting, (&periods, wanted), now)?;
+        let question = (shop.clone(), period, wanted.clone(), now.hour());
+        let read = || compared::read(&reader, &setting, (&periods, wanted), now).map(Arc::new);
+        let compared = self.comparisons.get(question, read)?;
         Ok(ComparisonReply {
             shop: shop.to_string(),
             period: period.name(),

@@ -1,6 +1,6 @@
 //! Questions about shops, answered from a view of the store.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::clock::Clock;
@@ -9,33 +9,29 @@ use common::partition::partition_of;
 use common::shop::ShopDomain;
 use common::store::{Snapshot, Store, StoreError, UNFINISHED};
 use common::time::Timestamp;
-use rustc_hash::FxHashMap;
 use serde::Serialize;
 
+use crate::comparison::{self, KeptComparisons};
 use crate::detect::budget::Thresholds;
 use crate::feed::Ends;
 use crate::fold::FOLD_VERSION;
-use crate::fold::book::{Terms, book};
 use crate::fold::digest::{self, Digest};
-use crate::fold::field::{Counter, Field};
+use crate::fold::field::Counter;
 use crate::fold::shop::{ShopDoc, ShopSettings};
+use crate::kept::Kept;
 use crate::kpi::figures::Answer;
-use crate::kpi::number::money;
 use crate::kpi::reader::{ReadError, ShopReader, shops};
 use crate::kpi::{Kpi, as_of, catalogue, live};
 use crate::progress::Progress;
 use crate::views::Views;
 use crate::window::{Asked, Window};
 
-/// A cheap answer is given anew each time; a dear one is kept for some times its cost, yet never so
-/// long that an event would take a second to show.
-const KEEP_FACTOR: u32 = 20;
 /// How often a question is asked of a view that does not stand still.
 const TRIES: u32 = 20;
 /// How long a partition may move while it is digested.
 const DIGEST_PATIENCE: Duration = Duration::from_secs(20);
-/// The longest that an answer is kept.
-const KEEP_MOST: Duration = Duration::from_millis(700);
+/// The longest that a lifespan is kept: an event never takes a second to show.
+const LIFESPAN_KEPT: Duration = Duration::from_millis(700);
 
 /// Answers questions.
 pub struct Query<S> {
@@ -48,14 +44,8 @@ pub struct Query<S> {
     views: Arc<Views>,
     progress: Arc<Progress>,
     mode: &'static str,
-    lifespans: Mutex<FxHashMap<ShopDomain, KeptLifespan>>,
-}
-
-#[derive(Clone, Copy)]
-struct KeptLifespan {
-    years: Option<f64>,
-    since: Instant,
-    cost: Duration,
+    lifespans: Kept<ShopDomain, Option<f64>>,
+    pub(crate) comparisons: KeptComparisons,
 }
 
 /// What a query is made of.
@@ -106,8 +96,17 @@ pub struct ShopRow {
     pub orders: i64,
     /// Customers until now.
     pub customers: i64,
-    /// The greatest version instant.
+    /// The greatest version instant, none later than what was received last.
     pub last_event_at: Option<String>,
+}
+
+/// What moves by itself, for the stream: how the process is doing, and where each partition stands.
+#[derive(Debug)]
+pub struct Pulse {
+    /// How the process is doing.
+    pub status: StatusReply,
+    /// The partitions' positions; `None` where the store cannot say.
+    pub positions: Option<Vec<u64>>,
 }
 
 /// The reply of `/v1/status`.
@@ -121,17 +120,6 @@ pub struct StatusReply {
     replaying: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     halted: Option<String>,
-}
-
-/// The reply of `.../customers/{key}`.
-#[derive(Debug, Serialize)]
-pub struct CustomerReply {
-    key: String,
-    orders: u64,
-    first_order_at: Option<String>,
-    last_order_at: Option<String>,
-    historic: Option<String>,
-    currency: Option<String>,
 }
 
 struct Watch(Instant);
@@ -156,7 +144,8 @@ impl<S: Store> Query<S> {
             views: parts.views,
             progress: parts.progress,
             mode: parts.mode,
-            lifespans: Mutex::default(),
+            lifespans: Kept::new(Duration::ZERO, LIFESPAN_KEPT),
+            comparisons: comparison::kept(),
         }
     }
 
@@ -246,7 +235,7 @@ impl<S: Store> Query<S> {
             Asked::Live { now } => {
                 let now = reader.shop()?.unwrap_or_default().present(now);
                 let sums = self.views.sums((partition, position), shop, &reader, now.hour())?;
-                let lifespan = || self.lifespan(shop, &reader, now);
+                let lifespan = || self.lifespans.get(shop.clone(), || live::lifespan(&reader, now));
                 live::answer(&reader, &sums, &setting, windows, now, lifespan)
             }
         }
@@ -293,7 +282,7 @@ impl<S: Store> Query<S> {
             time_zone: setting.time_zone.iana_name().unwrap_or("UTC").to_owned(),
             orders: i64::try_from(answer.all.sums.total(Counter::Orders)).unwrap_or(i64::MAX),
             customers: i64::try_from(answer.all.customers).unwrap_or(i64::MAX),
-            last_event_at: doc.last_event_at.map(|at| at.to_string()),
+            last_event_at: doc.last_event().map(|at| at.to_string()),
         })
     }
 
@@ -303,54 +292,6 @@ impl<S: Store> Query<S> {
             let reader = ShopReader::new(snapshot, self.partition(shop), shop);
             Ok(reader.shop()?.unwrap_or_default())
         })
-    }
-
-    /// A customer by any of its keys.
-    pub fn customer(
-        &self,
-        shop: &ShopDomain,
-        key: CustomerKey,
-    ) -> Result<Option<CustomerReply>, ReadError> {
-        self.viewed(|snapshot| self.customer_from(snapshot, shop, key))
-    }
-
-    fn customer_from(
-        &self,
-        snapshot: &dyn Snapshot,
-        shop: &ShopDomain,
-        key: CustomerKey,
-    ) -> Result<Option<CustomerReply>, ReadError> {
-        let reader = ShopReader::new(snapshot, self.partition(shop), shop);
-        let setting = self.settings.of(shop);
-        let doc = reader.shop()?.ok_or(ReadError::UnknownShop)?;
-        let Some((root, class)) = reader.class(key)? else { return Ok(None) };
-        let now = doc.present(self.now());
-        let mut entries = class.purchases.entries(&mut reader.chunks())?;
-        entries.retain(|entry| entry.placed_at <= now);
-        let currencies = ShopReader::currencies(&doc);
-        let whole = crate::kpi::figures::Whole::new(currencies, setting.currency);
-        let currency = whole.value_currency.unwrap_or(setting.currency);
-        let mut historic = 0;
-        for entry in &entries {
-            let Some(order) = reader.order(&entry.order)? else { continue };
-            let terms = Terms {
-                at: now,
-                customer_redacted: class.redacted(),
-                shop_currency: setting.currency,
-            };
-            let net = Field::money(Counter::PurchaseNet, currency);
-            let bookings = book(&order, terms).bookings;
-            historic +=
-                bookings.iter().filter(|booking| booking.1 == net).map(|b| b.2).sum::<i128>();
-        }
-        Ok(Some(CustomerReply {
-            key: root.to_string(),
-            orders: entries.len() as u64,
-            first_order_at: entries.first().map(|entry| entry.placed_at.to_string()),
-            last_order_at: entries.last().map(|entry| entry.placed_at.to_string()),
-            historic: Some(money(historic, currency)),
-            currency: Some(currency.to_string()),
-        }))
     }
 
     /// The key of a customer by the platform's id.
@@ -367,15 +308,24 @@ impl<S: Store> Query<S> {
     /// How the process is doing.
     #[must_use]
     pub fn status(&self) -> StatusReply {
-        StatusReply {
+        self.pulse().status
+    }
+
+    /// How the process is doing, and where each partition stands.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        let positions = self.positions();
+        let lag = positions.as_deref().and_then(|positions| self.lag_of(positions));
+        let status = StatusReply {
             version: env!("CARGO_PKG_VERSION"),
             mode: self.mode,
             fold_version: FOLD_VERSION,
             partitions: self.partitions,
-            lag_events: self.lag().map(|lag| lag.iter().sum()),
+            lag_events: lag.map(|lag| lag.iter().sum()),
             replaying: self.progress.replaying(),
             halted: self.halted(),
-        }
+        };
+        Pulse { status, positions }
     }
 
     /// Why a partition is not folded, or none is, if so.
@@ -393,18 +343,35 @@ impl<S: Store> Query<S> {
     /// Records that nobody has folded yet, by partition; `None` where log or store cannot say.
     #[must_use]
     pub fn lag(&self) -> Option<Vec<u64>> {
+        self.lag_of(&self.positions()?)
+    }
+
+    fn lag_of(&self, positions: &[u64]) -> Option<Vec<u64>> {
         let ends = self.ends.end_positions()?;
-        let behind = (0..).zip(ends).map(|(partition, end)| {
-            let position = if self.progress.tells(partition) {
-                self.progress.position(partition)
-            } else {
-                self.store.position(partition).ok()?
-            };
-            // A state that is being restored stands for nothing yet.
-            let position = if position >= UNFINISHED { 0 } else { position };
-            Some(end.saturating_sub(position))
-        });
-        behind.collect()
+        Some(
+            ends.iter()
+                .zip(positions)
+                .map(|(end, position)| end.saturating_sub(*position))
+                .collect(),
+        )
+    }
+
+    /// Where each partition stands: those of this process as it knows, the others as they are stored.
+    fn positions(&self) -> Option<Vec<u64>> {
+        let (own, others): (Vec<u16>, Vec<u16>) =
+            (0..self.partitions).partition(|partition| self.progress.tells(*partition));
+        let mut positions = vec![0; usize::from(self.partitions)];
+        for partition in own {
+            positions[usize::from(partition)] = self.progress.position(partition);
+        }
+        if !others.is_empty() {
+            for (partition, position) in others.iter().zip(self.store.positions(&others).ok()?) {
+                // A state that is being restored stands for nothing yet.
+                let stored = if position >= UNFINISHED { 0 } else { position };
+                positions[usize::from(*partition)] = stored;
+            }
+        }
+        Some(positions)
     }
 
     /// Whether this process folds the partition, and nobody else tells of it.
@@ -448,24 +415,5 @@ impl<S: Store> Query<S> {
     #[must_use]
     pub fn settings(&self) -> &ShopSettings {
         &self.settings
-    }
-
-    fn lifespan(
-        &self,
-        shop: &ShopDomain,
-        reader: &ShopReader<'_>,
-        now: Timestamp,
-    ) -> Result<Option<f64>, StoreError> {
-        let lock = || self.lifespans.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kept) = lock().get(shop)
-            && kept.since.elapsed() < (kept.cost * KEEP_FACTOR).min(KEEP_MOST)
-        {
-            return Ok(kept.years);
-        }
-        let begun = Instant::now();
-        let years = live::lifespan(reader, now)?;
-        let kept = KeptLifespan { years, since: Instant::now(), cost: begun.elapsed() };
-        lock().insert(shop.clone(), kept);
-        Ok(years)
     }
 }

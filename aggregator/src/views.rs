@@ -16,6 +16,9 @@ use crate::fold::Report;
 use crate::kpi::live::HourSums;
 use crate::kpi::reader::ShopReader;
 
+/// Deliveries of a commit, or of what is sent to a page at once, that are told of: a ticker cannot be read
+/// faster.
+pub const MOST_DELIVERIES: usize = 20;
 /// Messages that a slow listener of the stream may fall behind.
 const STREAM_LENGTH: usize = 1024;
 /// Shops whose sums are kept in a partition.
@@ -103,7 +106,8 @@ impl Views {
             return;
         }
         // Nobody listening is no failure.
-        for applied in &report.applied {
+        let untold = report.applied.len().saturating_sub(MOST_DELIVERIES);
+        for applied in &report.applied[untold..] {
             let (shop, kind) = (applied.shop.clone(), applied.kind);
             let (changed, at) = (applied.changed, applied.at);
             let topic = applied.topic.clone().unwrap_or_else(|| kind.into());
@@ -153,6 +157,12 @@ impl Views {
             kept.detections.insert(shop.clone(), detection.clone());
         });
         Ok(detection)
+    }
+
+    /// What the detector made of a shop when it was looked at last, if nothing that took part changed
+    /// since.
+    pub fn last_detection(&self, partition: u16, shop: &ShopDomain) -> Option<Arc<Detection>> {
+        self.lock().get(&partition)?.detections.get(shop).cloned()
     }
 
     /// What is kept for a position.

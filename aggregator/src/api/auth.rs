@@ -26,11 +26,12 @@ pub async fn guard(
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let bearer = header.and_then(|value| value.strip_prefix("Bearer "));
+    let bearer = header.and_then(|value| value.split_once(' '));
+    let bearer = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let cookie = request.cookie(COOKIE);
     let by_cookie =
         cookie.is_some_and(|cookie| same(cookie.value(), hex(token.expose()).as_bytes()));
-    if by_cookie || bearer.is_some_and(|given| same(given, token.expose())) {
+    if by_cookie || bearer.is_some_and(|(_, given)| same(given, token.expose())) {
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
     Err(Problem::Unauthorized.into())

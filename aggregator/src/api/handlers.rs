@@ -162,6 +162,7 @@ pub async fn alarms<S: Store>(
 ) -> Result<HttpResponse, Problem> {
     let shop = shop(&path)?;
     let as_of = past(&api.query, asking.as_of.as_deref())?;
+    let _turn = turn_if(&api, as_of).await?;
     let reply = blocking(&api.query, move |query| Ok(query.alarms(&shop, as_of)?)).await?;
     Ok(HttpResponse::Ok().json(reply))
 }
@@ -240,11 +241,7 @@ async fn reply_customer<S: Store>(
 /// `GET /v1/status`.
 pub async fn status<S: Store>(api: web::Data<Api<S>>) -> Result<HttpResponse, Problem> {
     let status = blocking(&api.query, |query| Ok(query.status())).await?;
-    let mut status = serde_json::to_value(status).unwrap_or_default();
-    if let (Some(url), Some(status)) = (&api.public_url, status.as_object_mut()) {
-        status.insert("public_url".to_owned(), url.clone().into());
-    }
-    Ok(HttpResponse::Ok().json(status))
+    Ok(HttpResponse::Ok().json(api.shown(&status)))
 }
 
 /// `GET /v1/digest`.

@@ -7,15 +7,18 @@ mod problem;
 mod scrape;
 mod series;
 mod spikes;
+mod steps;
 mod stream;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use actix_web::web::{self, ServiceConfig};
+use actix_web::{Route, guard};
 use common::config::Secret;
 use common::store::Store;
 use prometheus::Registry;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 
 pub use auth::guard;
 pub use handlers::livez;
@@ -23,10 +26,15 @@ pub use problem::Problem;
 pub use scrape::exposition;
 
 use crate::metrics::AggregatorMetrics;
-use crate::query::Query;
+use crate::query::{Pulse, Query, StatusReply};
 
 /// Questions about the past that may be answered at the same time.
 const AS_OF_AT_ONCE: usize = 2;
+
+/// Pages, and others, that may listen to the stream at the same time.
+const MOST_LISTENERS: usize = 500;
+/// How long what is asked for one listener will do for the others.
+const PULSE: Duration = Duration::from_millis(200);
 
 /// What the admin listener answers from.
 pub struct Api<S> {
@@ -41,6 +49,8 @@ pub struct Api<S> {
     /// The public listener's address, which the page shows.
     pub public_url: Option<String>,
     as_of: Semaphore,
+    listeners: Arc<Semaphore>,
+    pulse: Mutex<Option<(Instant, Arc<Pulse>)>>,
 }
 
 impl<S: Store> Api<S> {
@@ -53,8 +63,50 @@ impl<S: Store> Api<S> {
         token: Option<Secret>,
         public_url: Option<String>,
     ) -> Self {
-        Self { query, registry, metrics, token, public_url, as_of: Semaphore::new(AS_OF_AT_ONCE) }
+        Self {
+            query,
+            registry,
+            metrics,
+            token,
+            public_url,
+            as_of: Semaphore::new(AS_OF_AT_ONCE),
+            listeners: Arc::new(Semaphore::new(MOST_LISTENERS)),
+            pulse: Mutex::default(),
+        }
     }
+
+    /// A status as it is shown, with the address that webhooks go to.
+    fn shown(&self, status: &StatusReply) -> serde_json::Value {
+        let mut shown = serde_json::to_value(status).unwrap_or_default();
+        if let (Some(url), Some(shown)) = (&self.public_url, shown.as_object_mut()) {
+            shown.insert("public_url".to_owned(), url.clone().into());
+        }
+        shown
+    }
+
+    /// How the process is doing, asked once for all listeners of the stream; `None` where it ends.
+    async fn pulse(&self) -> Option<Arc<Pulse>> {
+        let mut kept = self.pulse.lock().await;
+        if let Some((at, pulse)) = &*kept
+            && at.elapsed() < PULSE
+        {
+            return Some(pulse.clone());
+        }
+        let query = self.query.clone();
+        let pulse = Arc::new(web::block(move || query.pulse()).await.ok()?);
+        *kept = Some((Instant::now(), pulse.clone()));
+        Some(pulse)
+    }
+}
+
+/// `GET`, and `HEAD`, which answers without a body.
+fn get() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+/// What is asked for is not of the form that it needs.
+fn unreadable(error: &impl std::fmt::Display) -> actix_web::Error {
+    Problem::BadRequest(error.to_string()).into()
 }
 
 /// The routes of the admin listener. `more` adds routes behind the same token.
@@ -66,29 +118,31 @@ pub fn configure<S: Store>(
     let token = api.token.clone();
     config
         .app_data(api)
-        .route("/", web::get().to(assets::page))
-        .route("/assets/{name}", web::get().to(assets::asset))
+        .app_data(web::QueryConfig::default().error_handler(|error, _| unreadable(&error)))
+        .app_data(web::FormConfig::default().error_handler(|error, _| unreadable(&error)))
+        .route("/", get().to(assets::page))
+        .route("/assets/{name}", get().to(assets::asset))
         .route("/login", web::post().to(auth::login::<S>))
-        .route("/livez", web::get().to(livez))
-        .route("/readyz", web::get().to(handlers::readyz::<S>))
+        .route("/livez", get().to(livez))
+        .route("/readyz", get().to(handlers::readyz::<S>))
         .service(
             web::scope("")
                 .wrap(actix_web::middleware::from_fn(move |request, next| {
                     guard(token.clone(), request, next)
                 }))
-                .route("/metrics", web::get().to(scrape::metrics::<S>))
-                .route("/v1/openapi.json", web::get().to(assets::openapi))
-                .route("/v1/status", web::get().to(handlers::status::<S>))
-                .route("/v1/digest", web::get().to(handlers::digest::<S>))
+                .route("/metrics", get().to(scrape::metrics::<S>))
+                .route("/v1/openapi.json", get().to(assets::openapi))
+                .route("/v1/status", get().to(handlers::status::<S>))
+                .route("/v1/digest", get().to(handlers::digest::<S>))
                 .route("/v1/stream", web::get().to(stream::stream::<S>))
-                .route("/v1/shops", web::get().to(handlers::shops::<S>))
-                .route("/v1/shops/{shop}/kpis", web::get().to(handlers::kpis::<S>))
-                .route("/v1/shops/{shop}/returns", web::get().to(handlers::returns::<S>))
-                .route("/v1/shops/{shop}/alarms", web::get().to(handlers::alarms::<S>))
-                .route("/v1/shops/{shop}/comparison", web::get().to(handlers::comparison::<S>))
-                .route("/v1/shops/{shop}/series", web::get().to(series::series::<S>))
-                .route("/v1/shops/{shop}/customers", web::get().to(handlers::customer_by_id::<S>))
-                .route("/v1/shops/{shop}/customers/{key}", web::get().to(handlers::customer::<S>))
+                .route("/v1/shops", get().to(handlers::shops::<S>))
+                .route("/v1/shops/{shop}/kpis", get().to(handlers::kpis::<S>))
+                .route("/v1/shops/{shop}/returns", get().to(handlers::returns::<S>))
+                .route("/v1/shops/{shop}/alarms", get().to(handlers::alarms::<S>))
+                .route("/v1/shops/{shop}/comparison", get().to(handlers::comparison::<S>))
+                .route("/v1/shops/{shop}/series", get().to(series::series::<S>))
+                .route("/v1/shops/{shop}/customers", get().to(handlers::customer_by_id::<S>))
+                .route("/v1/shops/{shop}/customers/{key}", get().to(handlers::customer::<S>))
                 .configure(more),
         )
         .default_service(web::route().to(handlers::nothing_here));

@@ -5,34 +5,22 @@ use common::currency::Currency;
 use common::shop::ShopDomain;
 use common::store::{Snapshot, Store, StoreError};
 use common::time::Timestamp;
-use jiff::ToSpan;
-use jiff::civil::{Date, Weekday};
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::handlers::{blocking, shop};
+use super::steps::{Step, spans};
 use super::{Api, Problem};
-use crate::calendar;
 use crate::fold::customer::CustomerDoc;
 use crate::fold::field::Sums;
 use crate::fold::keys::Kind;
 use crate::kpi::Kpi;
+use crate::kpi::catalogue::{self, OF_CUSTOMERS};
 use crate::kpi::figures::{Answer, Figures, Whole};
+use crate::kpi::live;
 use crate::kpi::reader::{ReadError, ShopReader};
-use crate::kpi::{catalogue, live};
 use crate::query::Query;
 use crate::window::{Asked, Span, Window};
 
-/// The most points of an answer.
-const MOST_POINTS: usize = 2_000;
-/// KPIs that count customers: their points are read from the customers' purchases.
-const OF_CUSTOMERS: [&str; 5] = [
-    "customers",
-    "repeat_customers",
-    "repeat_purchase_ratio",
-    "returning_customer_ratio",
-    "purchase_frequency",
-];
 /// KPIs that have no meaning for a period of the calendar.
 const NOT_A_SERIES: [&str; 5] = [
     "retention_ratio",
@@ -52,14 +40,6 @@ pub struct Asking {
     step: Option<String>,
     currency: Option<String>,
     reason: Option<String>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Step {
-    Hour,
-    Day,
-    Week,
-    Month,
 }
 
 #[derive(Serialize)]
@@ -134,7 +114,7 @@ fn answer_from<S: Store>(
     asking: &Asking,
 ) -> Result<Reply, Failure> {
     let setting = query.settings().of(shop);
-    let (step, name) = step(asking.step.as_deref())?;
+    let step = Step::parse(asking.step.as_deref())?;
     let reader = ShopReader::new(snapshot, query.partition(shop), shop);
     let doc = reader.shop()?.ok_or(ReadError::UnknownShop)?;
     let now = doc.present(query.now());
@@ -172,7 +152,12 @@ fn answer_from<S: Store>(
         .zip(figures)
         .map(|(span, figures)| wanted.point(*span, figures, &whole))
         .collect();
-    Ok(Reply { kpi: kpi.to_owned(), basis: asking.basis.clone(), step: name, points: points? })
+    Ok(Reply {
+        kpi: kpi.to_owned(),
+        basis: asking.basis.clone(),
+        step: step.name(),
+        points: points?,
+    })
 }
 
 /// Which row of the catalogue is asked for.
@@ -291,104 +276,7 @@ fn customers(
     Ok(())
 }
 
-fn step(text: Option<&str>) -> Result<(Step, &'static str), Problem> {
-    match text.unwrap_or("1d") {
-        "1h" => Ok((Step::Hour, "1h")),
-        "1d" => Ok((Step::Day, "1d")),
-        "1w" => Ok((Step::Week, "1w")),
-        "1mo" => Ok((Step::Month, "1mo")),
-        _ => Err(Problem::parameter("step", "one of 1h, 1d, 1w, 1mo")),
-    }
-}
-
 fn instant(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, Problem> {
     let parse = |text: &str| Timestamp::parse(&text.replace(' ', "+"));
     text.map(parse).transpose().map_err(|error| Problem::parameter(name, &error.to_string()))
-}
-
-/// The periods from the one that contains `from` to the one that contains `to`.
-fn spans(
-    from: Timestamp,
-    to: Timestamp,
-    step: Step,
-    zone: &TimeZone,
-) -> Result<Vec<Span>, Problem> {
-    let too_many = || Problem::parameter("step", "too short for the time between from and to");
-    let outside = || Problem::parameter("from", "outside the calendar");
-    let mut spans = Vec::new();
-    if step == Step::Hour {
-        for hour in from.hour()..=to.plus_ms(-1).hour().max(from.hour()) {
-            if spans.len() == MOST_POINTS {
-                return Err(too_many());
-            }
-            let start = Timestamp::from_ms(hour * common::time::HOUR_MS);
-            spans.push(Span { from: start, to: start.plus_ms(common::time::HOUR_MS - 1) });
-        }
-        return Ok(spans);
-    }
-    let mut date = begin(calendar::local(zone, from).ok_or_else(outside)?.date(), step);
-    let midnight = |date: Date| calendar::midnight(zone, date).ok_or_else(outside);
-    let mut start = midnight(date)?;
-    while start < to || spans.is_empty() {
-        if spans.len() == MOST_POINTS {
-            return Err(too_many());
-        }
-        let length = match step {
-            Step::Hour | Step::Day => 1.day(),
-            Step::Week => 1.week(),
-            Step::Month => 1.month(),
-        };
-        date = date.checked_add(length).map_err(|_| outside())?;
-        let end = midnight(date)?;
-        spans.push(Span { from: start, to: end.plus_ms(-1) });
-        start = end;
-    }
-    Ok(spans)
-}
-
-/// The first date of the period that contains `date`: weeks begin on Monday.
-fn begin(date: Date, step: Step) -> Date {
-    match step {
-        Step::Hour | Step::Day => date,
-        Step::Week => {
-            let since = i64::from(date.weekday().since(Weekday::Monday));
-            date.checked_sub(since.days()).unwrap_or(date)
-        }
-        Step::Month => date.first_of_month(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn starts(from: &str, to: &str, step: Step, zone: &str) -> Vec<String> {
-        let zone = TimeZone::get(zone).expect("a zone");
-        let at = |text| Timestamp::parse(text).expect("an instant");
-        let spans = spans(at(from), at(to), step, &zone).unwrap_or_default();
-        spans.into_iter().map(|span| span.from.to_string()).collect()
-    }
-
-    #[test]
-    fn follows_the_calendar_through_the_change_of_clocks() {
-        let days =
-            starts("2026-03-28T12:00:00Z", "2026-03-30T12:00:00Z", Step::Day, "Europe/Berlin");
-        assert_eq!(days, ["2026-03-27T23:00:00Z", "2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z"]);
-        let weeks = starts("2026-03-28T12:00:00Z", "2026-03-30T12:00:00Z", Step::Week, "UTC");
-        assert_eq!(weeks, ["2026-03-23T00:00:00Z", "2026-03-30T00:00:00Z"]);
-        // The end is left out: midnight begins the next day.
-        let days = starts("2026-01-04T00:00:00Z", "2026-01-07T00:00:00Z", Step::Day, "UTC");
-        assert_eq!(days.len(), 3);
-        let hours = starts("2026-01-04T00:00:00Z", "2026-01-04T02:00:00Z", Step::Hour, "UTC");
-        assert_eq!(hours.len(), 2);
-        let months = starts("2026-01-31T12:00:00Z", "2026-03-01T00:00:00Z", Step::Month, "UTC");
-        assert_eq!(months, ["2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"]);
-    }
-
-    #[test]
-    fn limits_the_points() {
-        let zone = TimeZone::UTC;
-        let (from, to) = (Timestamp::from_ms(0), Timestamp::from_ms(4_000_000_000_000));
-        assert!(spans(from, to, Step::Hour, &zone).is_err());
-    }
 }

@@ -1,7 +1,6 @@
 //! `GET /v1/stream`: server-sent events of what changes, at most a few a second.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
@@ -10,44 +9,70 @@ use common::shop::ShopDomain;
 use common::store::Store;
 use futures_util::stream::unfold;
 use rustc_hash::FxHashSet;
+use serde::Deserialize;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, timeout_at};
 
-use super::Api;
-use crate::query::{Query, StatusReply};
-use crate::views::Happened;
+use super::{Api, Problem};
+use crate::query::{Pulse, StatusReply};
+use crate::views::{Happened, MOST_DELIVERIES};
 
 /// How long what happens is collected before it is sent.
 const COLLECT: Duration = Duration::from_millis(250);
 /// A status is sent at least this often, so that silence means a broken connection.
 const STATUS_EVERY: Duration = Duration::from_secs(15);
-/// Deliveries shown in one collection; the ticker cannot be read faster.
-const MOST_DELIVERIES: usize = 20;
+
+/// What is asked for.
+#[derive(Debug, Deserialize)]
+pub struct Asking {
+    shop: Option<String>,
+}
 
 struct Listening<S> {
-    query: Arc<Query<S>>,
+    api: web::Data<Api<S>>,
     happened: Receiver<Happened>,
+    /// A shop that is told of whoever folds it, and the position that its partition was seen at.
+    watched: Option<(ShopDomain, Option<u64>)>,
     told: Option<StatusReply>,
     told_at: Instant,
+    _turn: OwnedSemaphorePermit,
+}
+
+/// What happened while it was collected.
+#[derive(Default)]
+struct Collected {
+    changed: FxHashSet<ShopDomain>,
+    deliveries: VecDeque<serde_json::Value>,
+    /// Some of it was missed.
+    is_lost: bool,
 }
 
 /// `GET /v1/stream`.
-pub async fn stream<S: Store>(api: web::Data<Api<S>>) -> HttpResponse {
+pub async fn stream<S: Store>(
+    api: web::Data<Api<S>>,
+    asking: web::Query<Asking>,
+) -> Result<HttpResponse, Problem> {
+    let turn = api.listeners.clone().try_acquire_owned();
+    let turn = turn.map_err(|_| Problem::Unavailable("too many listen already".to_owned()))?;
+    let watched = asking.shop.as_deref().map(super::handlers::shop).transpose()?;
     let listening = Listening {
-        query: api.query.clone(),
         happened: api.query.views().listen(),
+        api,
+        watched: watched.map(|shop| (shop, None)),
         told: None,
         told_at: Instant::now(),
+        _turn: turn,
     };
     let chunks = unfold(listening, |mut listening| async move {
         let text = listening.next().await?;
         Some((Ok::<_, actix_web::Error>(Bytes::from(text)), listening))
     });
-    HttpResponse::Ok()
+    Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header(("Cache-Control", "no-store"))
-        .streaming(chunks)
+        .streaming(chunks))
 }
 
 impl<S: Store> Listening<S> {
@@ -55,56 +80,77 @@ impl<S: Store> Listening<S> {
     async fn next(&mut self) -> Option<String> {
         loop {
             let mut text = String::new();
-            let until = Instant::now() + COLLECT;
-            let (mut changed, mut deliveries) = (FxHashSet::default(), VecDeque::new());
-            loop {
-                match timeout_at(until, self.happened.recv()).await {
-                    Err(_) => break,
-                    Ok(Ok(happened)) => collect(happened, &mut changed, &mut deliveries),
-                    // Too slow a listener misses deliveries of the ticker; figures are asked for anew.
-                    Ok(Err(RecvError::Lagged(_))) => {}
-                    Ok(Err(RecvError::Closed)) => return None,
-                }
+            let mut collected = self.collect().await?;
+            let pulse = self.api.pulse().await?;
+            if self.moved(&pulse) {
+                collected.changed.extend(self.watched.as_ref().map(|(shop, _)| shop.clone()));
             }
-            for delivery in deliveries {
+            if collected.is_lost {
+                // Who missed something is told of every shop.
+                let query = self.api.query.clone();
+                let shops = web::block(move || query.shop_names()).await.ok()?;
+                collected.changed.extend(shops.unwrap_or_default());
+            }
+            for delivery in collected.deliveries {
                 write(&mut text, "delivery", &delivery);
             }
-            for shop in changed {
+            for shop in collected.changed {
                 write(&mut text, "kpis", &serde_json::json!({ "shop": shop.as_str() }));
             }
-            let query = self.query.clone();
-            let Ok(status) = web::block(move || query.status()).await else { return None };
-            if self.told.as_ref() != Some(&status) || self.told_at.elapsed() > STATUS_EVERY {
-                write(&mut text, "status", &serde_json::to_value(&status).unwrap_or_default());
-                (self.told, self.told_at) = (Some(status), Instant::now());
+            let status = &pulse.status;
+            if self.told.as_ref() != Some(status) || self.told_at.elapsed() > STATUS_EVERY {
+                write(&mut text, "status", &self.api.shown(status));
+                (self.told, self.told_at) = (Some(status.clone()), Instant::now());
             }
             if !text.is_empty() {
                 return Some(text);
             }
         }
     }
+
+    /// What this process folds meanwhile; `None` where it ends.
+    async fn collect(&mut self) -> Option<Collected> {
+        let until = Instant::now() + COLLECT;
+        let mut collected = Collected::default();
+        loop {
+            match timeout_at(until, self.happened.recv()).await {
+                Err(_) => return Some(collected),
+                Ok(Ok(happened)) => collected.add(happened),
+                Ok(Err(RecvError::Lagged(_))) => collected.is_lost = true,
+                Ok(Err(RecvError::Closed)) => return None,
+            }
+        }
+    }
+
+    /// Whether another process folded something of the watched shop's partition.
+    fn moved(&mut self, pulse: &Pulse) -> bool {
+        let (query, Some(positions)) = (&self.api.query, &pulse.positions) else { return false };
+        let Some((shop, seen)) = &mut self.watched else { return false };
+        let partition = query.partition(shop);
+        let position = positions.get(usize::from(partition)).copied();
+        let before = std::mem::replace(seen, position);
+        !query.tells(partition) && before.is_some() && before != position
+    }
 }
 
-fn collect(
-    happened: Happened,
-    changed: &mut FxHashSet<ShopDomain>,
-    deliveries: &mut VecDeque<serde_json::Value>,
-) {
-    match happened {
-        Happened::Changed(shop) => {
-            changed.insert(shop);
-        }
-        Happened::Delivery { shop, kind, topic, changed, at } => {
-            if deliveries.len() == MOST_DELIVERIES {
-                deliveries.pop_front();
+impl Collected {
+    fn add(&mut self, happened: Happened) {
+        match happened {
+            Happened::Changed(shop) => {
+                self.changed.insert(shop);
             }
-            deliveries.push_back(serde_json::json!({
-                "shop": shop.as_str(),
-                "topic": topic,
-                "kind": kind,
-                "effect": if changed { "changed" } else { "unchanged" },
-                "at": at.to_string(),
-            }));
+            Happened::Delivery { shop, kind, topic, changed, at } => {
+                if self.deliveries.len() == MOST_DELIVERIES {
+                    self.deliveries.pop_front();
+                }
+                self.deliveries.push_back(serde_json::json!({
+                    "shop": shop.as_str(),
+                    "topic": topic,
+                    "kind": kind,
+                    "effect": if changed { "changed" } else { "unchanged" },
+                    "at": at.to_string(),
+                }));
+            }
         }
     }
 }

@@ -10,6 +10,16 @@ use super::row::Kpi;
 use crate::fold::field::{Counter, Field};
 use crate::window::Window;
 
+/// KPIs that count customers: of any period but a window's, they are read from every customer's
+/// purchases.
+pub const OF_CUSTOMERS: [&str; 5] = [
+    "customers",
+    "repeat_customers",
+    "repeat_purchase_ratio",
+    "returning_customer_ratio",
+    "purchase_frequency",
+];
+
 /// Every KPI of an answer's windows.
 #[must_use]
 pub fn kpis(answer: &Answer) -> Vec<Kpi> {

@@ -2,13 +2,14 @@
 //!
 //! Every figure is that of its hours by all that is known now. What would have more time to ripen in
 //! the earlier period, as returns of the orders placed in it have, is left out: it cannot be compared.
+//! Three that ripen a little are in; `docs/KPIS.md` names them.
 
 use std::ops::Range;
 
 use common::store::StoreError;
 use common::time::Timestamp;
 
-use super::catalogue;
+use super::catalogue::{self, OF_CUSTOMERS};
 use super::figures::{Answer, Figures, Whole};
 use super::periods::{Part, Periods};
 use super::reader::{ReadError, ShopReader};
@@ -48,18 +49,8 @@ const COMPARED: [(&str, Option<&str>); 23] = [
     ("customer_lifetime_value", Some("historic_gross")),
 ];
 
-/// Those of them that are read from every customer's purchases.
-const OF_CUSTOMERS: [&str; 6] = [
-    "customers",
-    "repeat_customers",
-    "repeat_purchase_ratio",
-    "returning_customer_ratio",
-    "purchase_frequency",
-    "customer_lifetime_value",
-];
-
 /// Which KPIs are asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Wanted(Vec<&'static str>);
 
 impl Wanted {
@@ -74,7 +65,7 @@ impl Wanted {
     /// Whether every customer has to be read.
     #[must_use]
     pub fn of_customers(&self) -> bool {
-        self.0.iter().any(|kpi| OF_CUSTOMERS.contains(kpi))
+        self.0.iter().any(|kpi| *kpi == "customer_lifetime_value" || OF_CUSTOMERS.contains(kpi))
     }
 }
 
@@ -134,17 +125,14 @@ pub fn read(
     if wanted.of_customers() {
         customers.read(reader, periods)?;
     }
-    let rows = |run: &Run| rows(run, &whole, wanted);
+    let until = running(&sums, &customers.firsts);
+    let rows = |buckets: Range<usize>, counts: &Counts| {
+        let until = until[buckets.end - 1].clone();
+        rows(&Run { figures: figures(&sums[buckets], counts), until }, &whole, wanted)
+    };
     let side = |part: &Part, counts: &Counts| Side {
-        whole: rows(&run(&sums, &customers.firsts, &part.whole, counts)),
-        steps: part
-            .steps
-            .clone()
-            .map(|at| {
-                let one = at..at + 1;
-                rows(&run(&sums, &customers.firsts, &one, &customers.buckets[at]))
-            })
-            .collect(),
+        whole: rows(part.whole.clone(), counts),
+        steps: part.steps.clone().map(|at| rows(at..at + 1, &customers.buckets[at])).collect(),
     };
     let [current, preceding] = &customers.wholes;
     Ok(Compared {
@@ -153,23 +141,25 @@ pub fn read(
     })
 }
 
-fn run(sums: &[Sums], firsts: &[i128], buckets: &Range<usize>, counts: &Counts) -> Run {
-    let add = |range: &[Sums]| {
-        let mut all = Sums::default();
-        for sums in range {
-            all.add_all(sums);
-        }
-        all
-    };
+/// What some buckets add up to.
+fn figures(buckets: &[Sums], counts: &Counts) -> Figures {
+    let mut sums = Sums::default();
+    for bucket in buckets {
+        sums.add_all(bucket);
+    }
     let Counts { customers, repeat, returning } = *counts;
-    let figures = add(&sums[buckets.clone()]);
-    let figures = Figures { sums: figures, customers, repeat, returning, ..Figures::default() };
-    let until = Figures {
-        sums: add(&sums[..buckets.end]),
-        customers: firsts[..buckets.end].iter().sum(),
-        ..Figures::default()
-    };
-    Run { figures, until }
+    Figures { sums, customers, repeat, returning, ..Figures::default() }
+}
+
+/// What each bucket and all before it add up to.
+fn running(sums: &[Sums], firsts: &[i128]) -> Vec<Figures> {
+    let mut all = Figures::default();
+    let until = sums.iter().zip(firsts).map(|(sums, firsts)| {
+        all.sums.add_all(sums);
+        all.customers += firsts;
+        all.clone()
+    });
+    until.collect()
 }
 
 /// The rows of the catalogue that are compared.

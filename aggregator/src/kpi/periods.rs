@@ -12,7 +12,7 @@ use crate::window::Window;
 const WEEK_DAYS: i32 = 7;
 
 /// What is compared with what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Period {
     /// The shop's day so far, with the same weekday of last week up to the same time.
     Today,

@@ -1,12 +1,11 @@
 //! The admin listener: errors as problem details, windows, series, customers, the stream and
 //! the token.
 
-use std::collections::HashMap;
-use std::io::BufRead as _;
-
 use serde_json::{Value, json};
 
-use crate::support::{Client, Clock, Delivery, Home, Server, deliveries, hex, line, mac, order};
+use crate::support::{
+    Client, Clock, Delivery, Home, Server, deliveries, heard, hex, line, mac, order,
+};
 
 pub const SHOP: &str = "a.example";
 const PSEUDONYM_KEY: &str = "a key of thirty-two bytes or more";
@@ -50,6 +49,17 @@ fn mistakes_are_named() {
     check(&format!("{shop}/series?kpi=orders&step=1y"), 400);
     check(&format!("{shop}/series?kpi=orders&from=yesterday"), 400);
     check(&format!("{shop}/customers/0123456789abcdef0123456789abcdef"), 404);
+    // What cannot be read at all is named in the same way.
+    check(&format!("{shop}/kpis?window=7d&window=30d"), 400);
+    let client = Client::new();
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    for headers in [&form[..], &[]] {
+        let login = client.post(&format!("{}/login", server.admin), headers, b"pass=word");
+        login.expect("an answer").assert_problem(400);
+    }
+    // Whoever only looks whether it is there gets the head of the answer.
+    let reply = client.head(&format!("{}/livez", server.admin)).expect("an answer");
+    assert_eq!((reply.status, &*reply.body), (200, ""));
 }
 
 #[test]
@@ -204,6 +214,10 @@ fn the_token_guards_what_is_worth_it() {
         server.get("/v1/shops").assert_problem(401);
     }
 
+    let bearer = [("authorization", "bearer open sesame")];
+    let reply = Client::new().get(&format!("{}/v1/status", server.admin), &bearer);
+    assert_eq!(reply.expect("an answer").status, 200, "schemes know no case");
+
     // The page's login: the right token buys a cookie that scripts cannot read.
     let client = Client::new();
     let form = [("content-type", "application/x-www-form-urlencoded")];
@@ -231,18 +245,8 @@ fn the_stream_tells_what_changes() {
     let server = home.serve();
     let mut stream = Client::new().open(&format!("{}/v1/stream", server.admin));
     server.deliver(&orders()[..1]);
-    let mut seen = HashMap::new();
-    let mut line = String::new();
-    while ["kpis", "delivery", "status"].iter().any(|event| !seen.contains_key(*event)) {
-        let event = line.trim_end().strip_prefix("event: ").map(ToOwned::to_owned);
-        line.clear();
-        assert!(stream.read_line(&mut line).expect("a line") > 0, "the stream ended: {seen:?}");
-        if let (Some(event), Some(data)) = (event, line.strip_prefix("data: ")) {
-            seen.insert(event, serde_json::from_str::<Value>(data).expect("json"));
-        }
-    }
-    assert_eq!(seen["kpis"]["shop"], SHOP);
-    let delivery = &seen["delivery"];
+    let delivery = heard(&mut stream, "delivery");
+    assert_eq!(heard(&mut stream, "kpis")["shop"], SHOP);
     assert_eq!((&delivery["shop"], &delivery["kind"]), (&json!(SHOP), &json!("order")));
     assert_eq!(
         (&delivery["effect"], &delivery["at"]),
@@ -252,5 +256,27 @@ fn the_stream_tells_what_changes() {
     let fields: Vec<&String> = delivery.as_object().expect("an object").keys().collect();
     let known = |field: &&String| ["shop", "topic", "kind", "effect", "at"].contains(&&***field);
     assert!(fields.iter().all(known), "{fields:?}");
-    assert!(seen["status"]["lag_events"].is_u64(), "{seen:?}");
+    let status = heard(&mut stream, "status");
+    assert!(status["lag_events"].is_u64() && status["public_url"] == server.public, "{status}");
+}
+
+/// A clock that is years ahead somewhere must not make a shop look alive for ever.
+#[test]
+fn nothing_happened_later_than_it_was_heard_of() {
+    let home = Home::new();
+    let server = home.serve();
+    let mut ahead = order(1, 70, "2062-01-01T00:00:00Z", &[line(1, 1, "10.00")]);
+    ahead["updated_at"] = json!("2062-01-01T00:00:00Z");
+    let before = jiff::Timestamp::now();
+    server.take(&deliveries(SHOP, [ahead]));
+    let shops = server.json("/v1/shops");
+    let last = shops["shops"][0]["last_event_at"].as_str().expect("an instant");
+    let last: jiff::Timestamp = last.parse().expect("an instant");
+    assert!(last <= jiff::Timestamp::now() && last.as_second() >= before.as_second(), "{last}");
+    for name in ["shop_last_event_timestamp_seconds", "last_event_timestamp_seconds"] {
+        let body = server.get("/metrics").body;
+        let line = body.lines().find(|line| line.starts_with(&format!("tallyhook_{name}")));
+        let shown: f64 = line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).expect(name);
+        assert!(shown < jiff::Timestamp::now().as_second() as f64 + 1.0, "{name} {shown}");
+    }
 }

@@ -130,3 +130,30 @@ fn today_stands_beside_the_same_day_of_last_week() {
     problem.assert_problem(400);
     server.get("/v1/shops/nobody.example/comparison").assert_problem(404);
 }
+
+#[test]
+fn each_currency_is_compared_by_itself() {
+    within_an_hour();
+    let (home, clock) = (Home::new(), Clock::now());
+    let server = home.serve();
+    let placed = [(1, "EUR", "20.00"), (26, "EUR", "10.00"), (2, "USD", "5.00")];
+    let orders = placed.map(|(hours_ago, currency, price)| {
+        let id = u64::try_from(hours_ago).expect("positive");
+        let mut order = order(id, id, &clock.hours_ago(hours_ago), &[line(1, 1, price)]);
+        order["currency"] = json!(currency);
+        order
+    });
+    server.take(&deliveries("two.example", orders));
+    let reply = server.json("/v1/shops/two.example/comparison?period=24h&kpi=net_sales,orders");
+    assert_eq!(row(&reply, "orders")["change"], json!("1"));
+    let found = |currency: &str| {
+        let rows = reply["kpis"].as_array().expect("rows").iter();
+        let mut of_it = rows.filter(|row| row["kpi"] == "net_sales" && row["currency"] == currency);
+        let row = of_it.next().expect("a row");
+        assert!(of_it.next().is_none(), "{reply:#}");
+        let side = |side: &str| row[side]["value"].clone();
+        [side("current"), side("preceding"), row["difference"].clone(), row["change"].clone()]
+    };
+    assert_eq!(found("EUR"), [json!("20.00"), json!("10.00"), json!("10.00"), json!("1")]);
+    assert_eq!(found("USD"), [json!("5.00"), json!("0.00"), json!("5.00"), Value::Null]);
+}

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::kill::numbered;
 use crate::simulate::{assert_equals_truth, simulate};
-use crate::support::{Delivery, Redis, RedisCluster, Shape, alone, converges, digest};
+use crate::support::{
+    Client, Delivery, Redis, RedisCluster, Shape, alone, converges, digest, heard,
+};
 
 /// Orders of some shops, most of them twice and none in order.
 pub fn mixed() -> Vec<Delivery> {
@@ -46,6 +48,27 @@ fn assert_equals_one_process(shape: &Shape) {
 fn the_figures_are_those_of_one_process() {
     let redis = Redis::start();
     assert_equals_one_process(&Shape::start(&redis.url()));
+}
+
+/// A page may be open at any fold, of which one has the shop.
+#[test]
+fn every_fold_tells_when_a_shop_changes() {
+    let redis = Redis::start();
+    let shape = Shape::start(&redis.url());
+    let (ingest, folds) = (shape.ingest(1), [shape.aggregate(1), shape.aggregate(2)]);
+    ingest.deliver(&[numbered(0)]);
+    let mut streams = folds.each_ref().map(|fold| {
+        fold.settle();
+        Client::new().open(&format!("{}/v1/stream?shop=shop-0.example", fold.admin))
+    });
+    for stream in &mut streams {
+        assert_eq!(heard(stream, "status")["mode"], "distributed");
+    }
+    ingest.deliver(&[numbered(5)]);
+    for stream in &mut streams {
+        assert_eq!(heard(stream, "kpis")["shop"], "shop-0.example");
+    }
+    folds[0].get("/v1/stream?shop=no%20shop").assert_problem(404);
 }
 
 #[test]

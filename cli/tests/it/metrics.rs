@@ -11,7 +11,7 @@ use crate::support::{Clock, Delivery, Home, Server, deliveries, line, order, wit
 const SHOP: &str = "a.example";
 
 /// Names and types that a shop of any age shows.
-pub const NAMES: [(&str, &str); 45] = [
+pub const NAMES: [(&str, &str); 46] = [
     ("webhooks_total", "counter"),
     ("webhook_duration_seconds", "histogram"),
     ("webhook_delivery_lag_seconds", "histogram"),
@@ -38,6 +38,7 @@ pub const NAMES: [(&str, &str); 45] = [
     ("repeat_customers", "gauge"),
     ("units_sold", "gauge"),
     ("gross_sales", "gauge"),
+    ("discounts", "gauge"),
     ("net_sales", "gauge"),
     ("total_sales", "gauge"),
     ("refunded", "gauge"),

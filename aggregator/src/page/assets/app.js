@@ -36,7 +36,7 @@ const panels = [createToday(byId('today')), createTrend(byId('trend')), createRe
 let known = new Map();
 let view = null;
 let calls = new AbortController();
-let closeStream = null;
+let stream = null;
 const failures = new Map();
 
 // Only what belongs to the choice ends with it; shops and status do not.
@@ -59,8 +59,8 @@ start();
 
 function start() {
   showAddresses(null);
-  closeStream?.();
-  closeStream = openStream({
+  stream?.close();
+  stream = openStream({
     state: status.connection,
     back: refreshAll,
     unauthorised: askForToken,
@@ -92,6 +92,7 @@ function changed(shop) {
 }
 
 function passTime() {
+  loadingShops.wake();
   if (!view?.reply) return;
   changed(view.shop);
   if (view.comparison && isOver(view.comparison, view)) loadingComparison.now();
@@ -131,6 +132,7 @@ function select() {
   view = { shop, window, currency, reply: keeps, comparison: keeps && view.comparison, currencies: view?.currencies ?? [], time_zone: known.get(shop)?.time_zone ?? 'UTC' };
   if (!sameShop) status.forgetEvent();
   status.event(known.get(shop)?.last_event_at);
+  stream?.follow(shop);
   setText(byId('shop-name'), shop);
   document.title = `${shop} · Tallyhook`;
   if (!keeps) {
@@ -204,8 +206,8 @@ async function guarded(name, load, signal) {
 }
 
 function askForToken() {
-  closeStream?.();
-  closeStream = null;
+  stream?.close();
+  stream = null;
   status.connection('locked');
   calls.abort();
   calls = new AbortController();

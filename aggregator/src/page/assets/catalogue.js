@@ -6,7 +6,8 @@
  *  value; `window` is set where the KPI exists for one window only; `parts`
  *  names numerator and denominator; `few` is what a share or an average may be
  *  over too few of; `none` says why a value is missing; `better` is the
- *  direction that most shops hope for, left out where there is none. */
+ *  direction that most shops hope for, left out where there is none; `ripens`
+ *  is set where a figure of the last day still moves by itself. */
 export const TILES = [
   {
     kpi: 'net_sales', title: 'Net sales', format: 'money', better: 'up', unit: (currency) => currency,
@@ -55,7 +56,7 @@ export const TILES = [
     none: 'No units sold in this window',
   },
   {
-    kpi: 'checkout_completion_ratio', title: 'Checkout completion', format: 'ratio', better: 'up', unit: () => 'of checkouts',
+    kpi: 'checkout_completion_ratio', title: 'Checkout completion', format: 'ratio', better: 'up', ripens: true, unit: () => 'of checkouts',
     definition: 'Checkouts that became an order, divided by checkouts started in the window. The youngest may still complete.',
     parts: (n, d) => `${n} of ${d} checkouts`, few: 'checkouts',
     blind: 'Who left before a checkout began, and whether the youngest checkouts will still complete.',

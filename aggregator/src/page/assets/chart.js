@@ -89,10 +89,13 @@ function step(key, shown, chosen) {
 const told = (plot) => plot.series.filter((series) => !series.silent);
 
 // Of each plot the first figure, and in brackets what it stands beside. Unless a
-// column is chosen it is the newest that has a figure.
+// column is chosen it is the newest that is over: part of one says little beside
+// a whole one.
 function sentence(shown, chosen) {
   const first = told(shown.plots[0])[0];
-  const index = chosen ?? shown.columns.findLastIndex((_, i) => first.texts[i] !== null);
+  const known = shown.columns.map((column, i) => ({ i, partial: column.partial })).filter(({ i }) => first.texts[i] !== null);
+  const newest = known.findLast(({ partial }) => !partial) ?? known.at(-1);
+  const index = chosen ?? newest?.i;
   const column = shown.columns[index];
   if (!column) return '';
   const figures = shown.plots.map((plot) => {

@@ -11,9 +11,11 @@ const SILENCE_MS = 60_000;
 /** Opens `/v1/stream`. `on.state` hears `waiting`, `live` or `reconnecting`;
  *  `on.back` hears that changes may have been missed; `on.unauthorised` that a
  *  token is needed (the stream is then closed); `on.kpis`, `on.delivery` and
- *  `on.status` hear the events' data. Returns a function that closes it. */
+ *  `on.status` hear the events' data. `follow(shop)` asks to be told of a shop
+ *  whoever folds it: without, the server tells of what it folds itself. */
 export function openStream(on) {
   let source = null;
+  let followed = null;
   let timer = null;
   let closed = false;
   let missed = false;
@@ -21,7 +23,7 @@ export function openStream(on) {
   let heard = performance.now();
 
   function connect() {
-    source = new EventSource('/v1/stream');
+    source = new EventSource(followed === null ? '/v1/stream' : `/v1/stream?shop=${encodeURIComponent(followed)}`);
     source.onopen = () => {
       heard = performance.now();
       retry_ms = FIRST_RETRY_MS;
@@ -63,11 +65,22 @@ export function openStream(on) {
 
   const watchdog = setInterval(() => {
     if (source.readyState !== EventSource.OPEN || performance.now() - heard < SILENCE_MS) return;
+    again();
+  }, SILENCE_MS / 4);
+
+  function again() {
+    clearTimeout(timer);
     source.close();
     missed = true;
     heard = performance.now();
     connect();
-  }, SILENCE_MS / 4);
+  }
+
+  function follow(shop) {
+    if (shop === followed) return;
+    followed = shop;
+    again();
+  }
 
   function close() {
     closed = true;
@@ -78,7 +91,7 @@ export function openStream(on) {
 
   on.state('waiting');
   connect();
-  return close;
+  return { close, follow };
 }
 
 function parsed(text) {

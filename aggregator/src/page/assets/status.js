@@ -20,11 +20,10 @@ export function createStatus(root) {
 
   const freshness = () => {
     if (!status) return;
-    const behind = Number(status.lag_events ?? 0);
     const lag = byId('lag');
     lag.hidden = false;
-    lag.dataset.state = behind > 0 ? 'behind' : 'fresh';
-    const what = behind > 0 ? `${format.count(behind)} events behind` : 'Up to date';
+    lag.dataset.state = status.lag_events === 0 && !status.halted ? 'fresh' : 'behind';
+    const what = howFar(status);
     setText(lag, lastEvent === null ? what : `${what}, last event ${format.ago(lastEvent)}`);
   };
 
@@ -38,6 +37,8 @@ export function createStatus(root) {
       status = next;
       freshness();
       replay(status);
+      byId('halted').hidden = !status.halted;
+      setText(byId('halted-why'), status.halted ?? '');
       facts(list, status);
     },
     /** The instant of the newest event that is known of. */
@@ -58,6 +59,13 @@ export function createStatus(root) {
   };
 }
 
+function howFar({ lag_events: behind, halted }) {
+  // Log or state do not answer, so nobody knows.
+  if (behind === null) return 'Lag unknown';
+  if (behind > 0) return `${format.count(behind)} events behind`;
+  return halted ? 'Halted' : 'Up to date';
+}
+
 function replay(status) {
   const banner = byId('replay');
   banner.hidden = !status.replaying;
@@ -73,6 +81,7 @@ function facts(list, status) {
     ['Partitions', status.partitions],
     ['Events behind', format.count(status.lag_events)],
     ['Replaying', status.replaying ? 'yes' : 'no'],
+    ['Halted', status.halted ?? 'no'],
   ];
   list.replaceChildren(...rows.map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, String(value ?? 'unknown')))));
 }

@@ -89,7 +89,9 @@ function writeChange(tile, view) {
   const { entry } = tile;
   const row = compared(view.comparison, entry, view.currency);
   const against = AGAINST[view.window];
-  tile.moved.replaceChildren(...[changeMark(change(row, entry), `on ${against}`)].filter(Boolean));
+  // Within a day the younger of two days has had less time, which is neither good nor bad.
+  const judged = entry.ripens && view.window === '24h' ? { ...entry, better: undefined } : entry;
+  tile.moved.replaceChildren(...[changeMark(change(row, judged), `on ${against}`)].filter(Boolean));
   tile.course.replaceChildren(...(row ? [sparkline(row.current.steps.map((value) => (value === null ? null : Number(value))))] : []));
   setText(tile.against, row ? inFull(row, entry, view, against) : '');
 }

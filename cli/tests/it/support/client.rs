@@ -62,6 +62,21 @@ impl Reply {
     }
 }
 
+/// The data of the next event of a name in a stream of server-sent events.
+pub fn heard(stream: &mut impl std::io::BufRead, name: &str) -> Value {
+    let (mut line, mut is_it) = (String::new(), false);
+    loop {
+        line.clear();
+        let read = stream.read_line(&mut line).unwrap_or_else(|error| panic!("no {name}: {error}"));
+        assert!(read > 0, "the stream ended before {name}");
+        if let Some(event) = line.strip_prefix("event: ") {
+            is_it = event.trim_end() == name;
+        } else if let Some(data) = line.strip_prefix("data: ").filter(|_| is_it) {
+            return serde_json::from_str(data).expect("json");
+        }
+    }
+}
+
 /// A keep-alive client; an error is a connection that failed, never a status.
 #[derive(Debug)]
 pub struct Client {
@@ -89,6 +104,10 @@ impl Client {
         let response = self.agent.get(url).call().expect("an answer");
         assert_eq!(response.status().as_u16(), 200, "{url}");
         std::io::BufReader::new(response.into_body().into_reader())
+    }
+
+    pub fn head(&self, url: &str) -> Result<Reply, ureq::Error> {
+        read(self.agent.head(url).call()?)
     }
 
     pub fn post(

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 pub use browser::Browser;
-pub use client::{Client, Delivery, Reply, SECRET, hex, mac, sign};
+pub use client::{Client, Delivery, Reply, SECRET, heard, hex, mac, sign};
 pub use home::Home;
 pub use kpis::Kpis;
 pub use load::{Load, numbered};
