@@ -97,7 +97,8 @@ def board(uid, title, description, variables):
     )
     boards = dashboard.DashboardLink("Boards").type(model.DashboardLinkType.DASHBOARDS).tags(["tallyhook"])
     made.link(boards.as_dropdown(True).include_vars(True).keep_time(True))
-    page = dashboard.DashboardLink("Live page").type(model.DashboardLinkType.LINK).url("${live_page}")
+    chosen = "?shop=${shop}&window=${window}&currency=${currency}" if variables else ""
+    page = dashboard.DashboardLink("Live page").type(model.DashboardLinkType.LINK).url("${live_page}" + chosen)
     made.link(page.icon("external link").target_blank(True).tooltip("The live page of Tallyhook"))
     alerts = dashboard.AnnotationQuery().name("Alerts").datasource(SOURCE).enable(True).icon_color("red")
     scope = 'scope="shop", ' + SHOP if variables else 'scope="pipeline"'
@@ -127,7 +128,7 @@ def highest(metric, labels, by="shop"):
 
 def business(rules):
     """Sales, customers and conversion of a shop."""
-    made = board("tallyhook-business", "Tallyhook: business", "Sales, customers and conversion of a shop.", of_shop())
+    made = board("tallyhook-business", "Tallyhook: Business KPIs", "Sales, customers and conversion of a shop.", of_shop())
     basis = ', basis="placement"'
     made.with_row(dashboard.Row("The window"))
     made.with_panel(number("Orders", "Orders placed in the window.", "short", highest("orders", WINDOW)))
@@ -228,7 +229,7 @@ def business(rules):
 
 def returns(rules):
     """What comes back, why, and whether that is more than it should be."""
-    made = board("tallyhook-returns", "Tallyhook: returns", "What comes back to a shop, why, and whether it is more than expected.", of_shop())
+    made = board("tallyhook-returns", "Tallyhook: Returns", "What comes back to a shop, why, and whether it is more than expected.", of_shop())
     made.with_row(dashboard.Row("Alarms"))
     made.with_panel(
         number(
@@ -350,7 +351,7 @@ def quantile(share, metric, by="", rate="$__rate_interval"):
 
 def pipeline(rules):
     """From the door to the state."""
-    made = board("tallyhook-pipeline", "Tallyhook: pipeline", "From the door to the state: what comes in, waits and is folded.", [])
+    made = board("tallyhook-pipeline", "Tallyhook: Pipeline health", "From the door to the state: what comes in, waits and is folded.", [])
     made.with_row(dashboard.Row("The door"))
     made.with_panel(
         chart(
@@ -469,7 +470,7 @@ def pipeline(rules):
 
 def service(_rules):
     """Whether the processes are well."""
-    made = board("tallyhook-service", "Tallyhook: service", "Whether the processes are well.", [])
+    made = board("tallyhook-service", "Tallyhook: Service", "Whether the processes are well.", [])
     job = 'job=~".*tallyhook.*"'
     made.with_row(dashboard.Row("Now"))
     made.with_panel(number("Instances that answer", "Targets that Prometheus reaches.", "short", f"sum(up{{{job}}})", at=1, above=False))

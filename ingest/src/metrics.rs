@@ -56,8 +56,11 @@ impl IngestMetrics {
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
         let duration_buckets =
             vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 4.0, 5.0];
-        let lag_buckets =
-            vec![0.1, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 1_800.0, 7_200.0, 21_600.0, 86_400.0];
+        // An alert asks for ten minutes.
+        let lag_buckets = vec![
+            0.1, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 600.0, 900.0, 1_800.0, 3_600.0, 7_200.0,
+            21_600.0, 86_400.0,
+        ];
         let metrics = Self {
             webhooks: IntCounterVec::new(
                 Opts::new(
