@@ -87,7 +87,7 @@ check_alerts() {
   # What takes longest comes last, so that a mistake is told soon.
   local tests
   for tests in "$prometheus"/tests/*.yaml; do
-    quietly promtool test rules "$tests" || fail "alerts do not fire as their tests say"
+    quietly promtool test rules "$tests" || fail "alerts do not fire as their tests say: ${tests##*/}"
   done
 }
 

@@ -14,7 +14,7 @@ use crate::detect::came_back::CameBack;
 use crate::detect::counts::Counts;
 use crate::detect::detection::{Detection, ProductSeries};
 use crate::detect::glr::Excess;
-use crate::detect::products::{Standout, standouts};
+use crate::detect::products::Standout;
 use crate::fold::watched::Cause;
 use crate::kpi::reader::{ReadError, ShopReader};
 use crate::query::Query;
@@ -68,7 +68,7 @@ struct AlarmRow {
     window_hours: Option<usize>,
     cohort_days: Option<usize>,
     reasons: Vec<ReasonRow>,
-    /// The products that stand out among what came back.
+    /// The products that stand out among what came back; in the alarm of a product that one alone.
     products: Vec<ProductRow>,
 }
 
@@ -134,7 +134,8 @@ impl<S: Store> Query<S> {
     /// The same, or what it made of the shop an hour before if that is at hand.
     pub fn detected_lately(&self, shop: &ShopDomain) -> Result<Arc<Detection>, ReadError> {
         let last = self.views().last_detection(self.partition(shop), shop);
-        last.map_or_else(|| self.detected(shop), Ok)
+        let is_late = |last: &Arc<Detection>| last.last_hour + 2 >= self.now().hour();
+        last.filter(is_late).map_or_else(|| self.detected(shop), Ok)
     }
 
     fn detection(
@@ -151,11 +152,8 @@ impl<S: Store> Query<S> {
             let counts = Counts::read(&reader, last_hour)?;
             let came_back = CameBack::read(&reader, last_hour)?;
             let products = by_product::read(&reader, &came_back, last_hour)?;
-            let mut detection = Detection::of(&counts, &products, self.alarm_thresholds());
-            for alarm in &mut detection.alarms {
-                alarm.standouts = standouts(&came_back, alarm);
-            }
-            Ok(Arc::new(detection))
+            let thresholds = self.alarm_thresholds();
+            Ok(Arc::new(Detection::of(&counts, &products, &came_back, thresholds)))
         };
         match as_of {
             Some(_) => detect(),

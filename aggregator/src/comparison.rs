@@ -21,8 +21,8 @@ const CHEAP: Duration = Duration::from_millis(100);
 /// The longest that a comparison is kept.
 const LONGEST_KEPT: Duration = Duration::from_mins(5);
 
-/// Comparisons by shop, period, KPIs and hour.
-pub(crate) type KeptComparisons = Kept<(ShopDomain, Period, Wanted, i64), Arc<Compared>>;
+/// Comparisons by shop, hours and KPIs.
+pub(crate) type KeptComparisons = Kept<(ShopDomain, Periods, Wanted), Arc<Compared>>;
 
 /// None yet.
 pub(crate) fn kept() -> KeptComparisons {
@@ -74,39 +74,45 @@ struct Figure {
 }
 
 impl<S: Store> Query<S> {
-    /// The KPIs of a shop in a period, beside those of the one before it.
+    /// The KPIs of a shop in a period, beside those of the one before it; `None` where they are not kept,
+    /// unless they may be read.
     pub fn comparison(
         &self,
         shop: &ShopDomain,
-        period: Period,
-        wanted: &Wanted,
-    ) -> Result<ComparisonReply, ReadError> {
-        self.viewed(|snapshot| self.comparison_from(snapshot, shop, period, wanted))
+        asked: (Period, &Wanted),
+        may_read: bool,
+    ) -> Result<Option<ComparisonReply>, ReadError> {
+        self.viewed(|snapshot| self.comparison_from(snapshot, shop, asked, may_read))
     }
 
     fn comparison_from(
         &self,
         snapshot: &dyn Snapshot,
         shop: &ShopDomain,
-        period: Period,
-        wanted: &Wanted,
-    ) -> Result<ComparisonReply, ReadError> {
+        (period, wanted): (Period, &Wanted),
+        may_read: bool,
+    ) -> Result<Option<ComparisonReply>, ReadError> {
         let (partition, _) = self.place(snapshot, shop)?;
         let reader = ShopReader::new(snapshot, partition, shop);
         let setting = self.settings().of(shop);
         let now = reader.shop()?.ok_or(ReadError::UnknownShop)?.present(self.now());
         let periods = period.at(now, &setting.time_zone);
-        let question = (shop.clone(), period, wanted.clone(), now.hour());
+        let question = (shop.clone(), periods.clone(), wanted.clone());
         let read = || compared::read(&reader, &setting, (&periods, wanted), now).map(Arc::new);
-        let compared = self.comparisons.get(question, read)?;
-        Ok(ComparisonReply {
+        let compared = if may_read {
+            self.comparisons.get(question, read)?
+        } else {
+            let Some(kept) = self.comparisons.peek(&question) else { return Ok(None) };
+            kept
+        };
+        Ok(Some(ComparisonReply {
             shop: shop.to_string(),
             period: period.name(),
             time_zone: setting.time_zone.iana_name().unwrap_or("UTC").to_owned(),
             current: part(&periods, &periods.current),
             preceding: part(&periods, &periods.preceding),
             kpis: rows(&compared),
-        })
+        }))
     }
 }
 

@@ -35,13 +35,19 @@ impl<K: Eq + Hash, V: Clone> Kept<K, V> {
 
     /// The answer to a question, found anew unless there is one yet.
     pub fn get<E>(&self, question: K, find: impl FnOnce() -> Result<V, E>) -> Result<V, E> {
-        let begun = Instant::now();
-        if let Some(value) = self.kept(&question, begun) {
+        if let Some(value) = self.peek(&question) {
             return Ok(value);
         }
+        let begun = Instant::now();
         let value = find()?;
         self.keep(question, value.clone(), (begun, Instant::now()));
         Ok(value)
+    }
+
+    /// The answer to a question, if it is kept.
+    #[must_use]
+    pub fn peek(&self, question: &K) -> Option<V> {
+        self.kept(question, Instant::now())
     }
 
     fn kept(&self, question: &K, now: Instant) -> Option<V> {

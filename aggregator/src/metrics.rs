@@ -136,7 +136,7 @@ impl AggregatorMetrics {
             )?,
             last_event: Gauge::with_opts(opts(
                 "last_event_timestamp_seconds",
-                "Version instant of the latest event folded by this process, in Unix seconds.",
+                "When the latest event happened that this process folded, in Unix seconds.",
             ))?,
             log_append_duration: HistogramVec::new(
                 seconds("log_append_duration_seconds", "Time until an appended record is durable."),
@@ -243,7 +243,7 @@ impl AggregatorMetrics {
         self.last_event.set(latest);
     }
 
-    /// The greatest version instant that the state knows of.
+    /// When the latest event happened that the state knows of.
     pub fn saw(&self, latest: Timestamp) {
         let latest = latest.ms() as f64 / 1000.0;
         self.last_event.set(self.last_event.get().max(latest));

@@ -39,7 +39,7 @@ pub enum Happened {
         topic: Box<str>,
         /// Whether it changed anything.
         changed: bool,
-        /// Its version's instant.
+        /// When it happened.
         at: Timestamp,
     },
 }
@@ -189,5 +189,66 @@ impl Views {
 
     fn lock(&self) -> MutexGuard<'_, FxHashMap<u16, Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::budget::Thresholds;
+    use crate::detect::came_back::CameBack;
+    use crate::detect::counts::Counts;
+    use crate::fold::Counted;
+    use crate::fold::report::{Applied, Seen};
+    use crate::fold::watched::Watched;
+
+    fn shop() -> ShopDomain {
+        ShopDomain::parse("a.example").expect("a domain")
+    }
+
+    #[test]
+    fn a_detection_is_at_hand_until_what_took_part_changes() {
+        let (views, shop, last_hour) = (Views::default(), shop(), 24 * 500);
+        let thresholds = Thresholds { series: 9.0, product: 11.0 };
+        let counts = Counts::until(last_hour);
+        let found = Arc::new(Detection::of(&counts, &[], &CameBack::default(), thresholds));
+        let kept = views.detection((3, 10), &shop, last_hour, || Ok::<_, ()>(found.clone()));
+        assert_eq!(kept, Ok(found.clone()));
+        let report = |counted| Report { counted: vec![(shop.clone(), counted)], applied: vec![] };
+        // An order of the present hour takes no part yet, and the last detection stands beside it.
+        let order = |hour: i64| {
+            let mut counted = Counted::default();
+            counted.watched.entry(hour).or_default().add(Watched::Orders.field(), 1);
+            report(Some(counted))
+        };
+        views.committed(3, 10, 11, &order(last_hour + 1));
+        assert_eq!(views.last_detection(3, &shop), Some(found));
+        assert_eq!(views.last_detection(4, &shop), None);
+        views.committed(3, 11, 12, &order(last_hour));
+        assert_eq!(views.last_detection(3, &shop), None);
+    }
+
+    #[test]
+    fn of_a_large_commit_the_newest_deliveries_are_told() {
+        let views = Views::default();
+        let mut heard = views.listen();
+        let applied = |minute: i64| Applied {
+            shop: shop(),
+            kind: "order",
+            topic: None,
+            at: Timestamp::from_ms(minute * 60_000),
+            changed: true,
+            imported: false,
+            seen: Seen::default(),
+        };
+        let counted = vec![(shop(), Some(Counted::default()))];
+        views.tell(&Report { applied: (0..5_000).map(applied).collect(), counted });
+        for minute in 4_980..5_000 {
+            let delivery = heard.try_recv();
+            let at = Timestamp::from_ms(minute * 60_000);
+            let is_it = |told: &Happened| matches!(told, Happened::Delivery { at: then, .. } if *then == at);
+            assert!(delivery.as_ref().is_ok_and(is_it), "{delivery:?}");
+        }
+        assert!(heard.try_recv().is_ok_and(|told| matches!(told, Happened::Changed(_))));
     }
 }

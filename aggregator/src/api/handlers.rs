@@ -186,10 +186,19 @@ pub async fn comparison<S: Store>(
     let period = period.ok_or_else(|| Problem::parameter("period", allowed))?;
     let wanted = Wanted::parse(asking.kpi.as_deref())
         .map_err(|name| Problem::NotFound(format!("no KPI of the name {name} is compared")))?;
-    // Every customer is read, as for a question about the past.
-    let _turn = if wanted.of_customers() { Some(turn(&api).await?) } else { None };
-    let reply =
-        blocking(&api.query, move |query| Ok(query.comparison(&shop, period, &wanted)?)).await?;
+    // Every customer is read, as for a question about the past, unless the answer is kept.
+    let waits = wanted.of_customers();
+    let ask = |may_read: bool| {
+        let (shop, wanted) = (shop.clone(), wanted.clone());
+        blocking(&api.query, move |query| {
+            Ok(query.comparison(&shop, (period, &wanted), may_read)?)
+        })
+    };
+    let mut reply = ask(!waits).await?;
+    if waits && reply.is_none() {
+        let _turn = turn(&api).await?;
+        reply = ask(true).await?;
+    }
     Ok(HttpResponse::Ok().json(reply))
 }
 

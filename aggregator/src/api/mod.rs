@@ -100,7 +100,8 @@ impl<S: Store> Api<S> {
 }
 
 /// `GET`, and `HEAD`, which answers without a body.
-fn get() -> Route {
+#[must_use]
+pub fn get() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 

@@ -216,7 +216,7 @@ impl Gauges {
             )?,
             last_event: gauge(
                 "shop_last_event_timestamp_seconds",
-                "Version instant of the shop's latest event, in Unix seconds.",
+                "When something happened in the shop last, in Unix seconds.",
                 &["shop"],
             )?,
             spikes: SpikeGauges::new(&registry)?,

@@ -33,11 +33,18 @@ pub struct Asking {
 struct Listening<S> {
     api: web::Data<Api<S>>,
     happened: Receiver<Happened>,
-    /// A shop that is told of whoever folds it, and the position that its partition was seen at.
-    watched: Option<(ShopDomain, Option<u64>)>,
+    /// A shop that is told of whoever folds it, and where its partition was seen.
+    watched: Option<(ShopDomain, Seen)>,
     told: Option<StatusReply>,
     told_at: Instant,
     _turn: OwnedSemaphorePermit,
+}
+
+/// Where a partition was seen, and whether this process told of it.
+#[derive(Clone, Copy)]
+struct Seen {
+    position: Option<u64>,
+    is_told: bool,
 }
 
 /// What happened while it was collected.
@@ -57,14 +64,15 @@ pub async fn stream<S: Store>(
     let turn = api.listeners.clone().try_acquire_owned();
     let turn = turn.map_err(|_| Problem::Unavailable("too many listen already".to_owned()))?;
     let watched = asking.shop.as_deref().map(super::handlers::shop).transpose()?;
-    let listening = Listening {
-        happened: api.query.views().listen(),
-        api,
-        watched: watched.map(|shop| (shop, None)),
-        told: None,
-        told_at: Instant::now(),
-        _turn: turn,
-    };
+    let happened = api.query.views().listen();
+    // Before the answer begins, upon which figures are asked for: whatever comes after is told.
+    let pulse = api.pulse().await.ok_or(Problem::Internal)?;
+    let watched = watched.map(|shop| {
+        let seen = seen(&api, &shop, &pulse);
+        (shop, seen)
+    });
+    let listening =
+        Listening { happened, api, watched, told: None, told_at: Instant::now(), _turn: turn };
     let chunks = unfold(listening, |mut listening| async move {
         let text = listening.next().await?;
         Some((Ok::<_, actix_web::Error>(Bytes::from(text)), listening))
@@ -89,7 +97,7 @@ impl<S: Store> Listening<S> {
                 // Who missed something is told of every shop.
                 let query = self.api.query.clone();
                 let shops = web::block(move || query.shop_names()).await.ok()?;
-                collected.changed.extend(shops.unwrap_or_default());
+                collected.changed.extend(shops.ok()?);
             }
             for delivery in collected.deliveries {
                 write(&mut text, "delivery", &delivery);
@@ -124,13 +132,17 @@ impl<S: Store> Listening<S> {
 
     /// Whether another process folded something of the watched shop's partition.
     fn moved(&mut self, pulse: &Pulse) -> bool {
-        let (query, Some(positions)) = (&self.api.query, &pulse.positions) else { return false };
-        let Some((shop, seen)) = &mut self.watched else { return false };
-        let partition = query.partition(shop);
-        let position = positions.get(usize::from(partition)).copied();
-        let before = std::mem::replace(seen, position);
-        !query.tells(partition) && before.is_some() && before != position
+        let Some((shop, before)) = &mut self.watched else { return false };
+        let now = seen(&self.api, shop, pulse);
+        let before = std::mem::replace(before, now);
+        before.position != now.position && !(before.is_told && now.is_told)
     }
+}
+
+fn seen<S: Store>(api: &Api<S>, shop: &ShopDomain, pulse: &Pulse) -> Seen {
+    let partition = api.query.partition(shop);
+    let position = pulse.positions.as_ref().and_then(|all| all.get(usize::from(partition)));
+    Seen { position: position.copied(), is_told: api.query.tells(partition) }
 }
 
 impl Collected {

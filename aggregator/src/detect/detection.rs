@@ -5,17 +5,19 @@ use common::id::Id;
 use super::alarm::Alarm;
 use super::budget::Thresholds;
 use super::by_product::{self, Product};
+use super::came_back::CameBack;
 use super::counts::Counts;
 use super::glr::Excess;
 use super::laws::MOST_LAG_DAYS;
-use super::period::{DAY_HOURS, GAP_DAYS};
+use super::period::DAY_HOURS;
+use super::products::standouts;
 use super::shop::{Found, Laws, Shop, prior_rates};
 use crate::fold::Counted;
 use crate::fold::field::Sums;
 use crate::fold::watched::{CAUSES, Cause};
 
-/// Days of a baseline that a shop needs to be watched: in its first weeks nothing has come back yet.
-const LEAST_BASELINE_DAYS: usize = 28;
+/// Days of matured orders that a shop needs to be watched: without any, its lags are those of others.
+const LEAST_DAYS: usize = 7;
 /// Days of matured orders that it needs to be taken for known: before, neither its rate nor its lags are,
 /// and a detector that is sure of those of others cries wolf every few weeks.
 const MATURE_DAYS: usize = 56;
@@ -48,9 +50,15 @@ pub struct ProductSeries {
 }
 
 impl Detection {
-    /// Looks at the counts of a shop and of the products of it that are watched.
+    /// Looks at the counts of a shop and of the products of it that are watched; `came_back` has what its
+    /// alarms name.
     #[must_use]
-    pub fn of(counts: &Counts, products: &[Product], thresholds: Thresholds) -> Self {
+    pub fn of(
+        counts: &Counts,
+        products: &[Product],
+        came_back: &CameBack,
+        thresholds: Thresholds,
+    ) -> Self {
         let mut detection = Self {
             last_hour: counts.last_hour(),
             watched_since: None,
@@ -59,7 +67,7 @@ impl Detection {
             products: Vec::new(),
         };
         let Some(first) = counts.first_order() else { return detection };
-        let since = (first + GAP_DAYS + LEAST_BASELINE_DAYS) * DAY_HOURS;
+        let since = (first + MOST_LAG_DAYS + LEAST_DAYS) * DAY_HOURS;
         if since >= counts.hours() {
             return detection;
         }
@@ -73,6 +81,9 @@ impl Detection {
             detection.alarms.extend(found.alarms);
         }
         detection.alarms.sort_by_key(|alarm| std::cmp::Reverse(alarm.episode.raised));
+        for alarm in &mut detection.alarms {
+            alarm.standouts = standouts(came_back, alarm);
+        }
         // A product comes back when and as often as others do, until it shows otherwise.
         let look = |product: &Product| {
             let of = Shop::of(
@@ -150,7 +161,7 @@ mod tests {
         for (hour, sums) in (FIRST * 24..).zip(hours) {
             counts.add(hour, sums);
         }
-        Detection::of(&counts, &[], THRESHOLDS)
+        Detection::of(&counts, &[], &CameBack::default(), THRESHOLDS)
     }
 
     /// By hour, four orders of which ten a day come back on the 14th day after, and forty a day of the
@@ -225,17 +236,17 @@ mod tests {
 
     #[test]
     fn a_young_shop_is_not_watched_and_a_calm_one_has_no_alarm() {
-        let young = at_the_end_of(FIRST + 55);
+        let young = at_the_end_of(FIRST + 66);
         assert_eq!((young.watched_since, young.scores.len()), (None, 0));
-        let grown = at_the_end_of(FIRST + 56);
-        assert_eq!((grown.watched_since, grown.scores.len()), (Some((FIRST + 56) * 24), 15));
+        let grown = at_the_end_of(FIRST + 67);
+        assert_eq!((grown.watched_since, grown.scores.len()), (Some((FIRST + 67) * 24), 15));
         let calm = at_the_end_of(BATCH.start + 4);
         assert!(calm.alarms.is_empty(), "{:?}", calm.alarms);
     }
 
     #[test]
     fn a_shop_that_is_not_known_yet_has_alarms_of_what_is_plain() {
-        let batch = FIRST + 60..FIRST + 64;
+        let batch = FIRST + 75..FIRST + 79;
         let found = seen(&history(batch.clone()), (batch.start + 7) * 24 + 23);
         let [alarm] = of(&found, None, Scan::Cohort)[..] else { panic!("{:?}", found.alarms) };
         assert!(alarm.episode.ended.is_none() && alarm.excess.ratio() > 2.2, "{alarm:?}");

@@ -75,7 +75,7 @@ impl<'a> Shop<'a> {
             let shares = (0..=age).map(|lag| lags.share(lag) * weekday(lag));
             orders[placed] * shares.sum::<f64>()
         };
-        // The first day that is looked at has more than the longest lag's days before it.
+        // The first day that is looked at has more days before it than the longest cohort.
         let by_age = |day: usize| std::array::from_fn(|age| so_far(day - age, age));
         let exposure_by_age = (start / DAY_HOURS..days).map(by_age).collect();
         Self { counts, threshold, scans, start, exposure_by_age }

@@ -223,7 +223,7 @@ impl<S: Store> PartitionFold<S> {
             shop: event.shop.clone(),
             kind: event.body.kind(),
             topic: event.topic.clone(),
-            at: event.version.at,
+            at: event.version.at.min(event.received_at),
             changed: !known,
             imported: event.imported_at.is_some(),
             seen: Seen::default(),

@@ -12,7 +12,7 @@ use crate::window::Window;
 const WEEK_DAYS: i32 = 7;
 
 /// What is compared with what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Period {
     /// The shop's day so far, with the same weekday of last week up to the same time.
     Today,
@@ -22,7 +22,7 @@ pub enum Period {
 
 /// A period and the one before it. Both are runs of *buckets*, which cover all time up to the end of
 /// the present period without gaps.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Periods {
     /// The first hour of each bucket but the first, which has no beginning, and the end of the last.
     bounds: Vec<i64>,
@@ -33,7 +33,7 @@ pub struct Periods {
 }
 
 /// One of two periods, as a run of buckets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Part {
     /// What is compared.
     pub whole: Range<usize>,

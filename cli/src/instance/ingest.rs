@@ -10,7 +10,7 @@ use actix_web::middleware::from_fn;
 use actix_web::rt;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
-use aggregator::api::{Problem, exposition, guard, livez};
+use aggregator::api::{Problem, exposition, get, guard, livez};
 use common::config::{Config, PseudonymKey, Secret};
 use common::customer::Pseudonymizer;
 use prometheus::Registry;
@@ -87,12 +87,12 @@ fn routes(config: &mut ServiceConfig, admin: Admin) {
     let token = admin.token.clone();
     config
         .app_data(Data::new(admin))
-        .route("/livez", web::get().to(livez))
-        .route("/readyz", web::get().to(readyz))
+        .route("/livez", get().to(livez))
+        .route("/readyz", get().to(readyz))
         .service(
             web::resource("/metrics")
                 .wrap(from_fn(move |request, next| guard(token.clone(), request, next)))
-                .route(web::get().to(metrics)),
+                .route(get().to(metrics)),
         );
 }
 

@@ -63,7 +63,7 @@ function banner(active) {
 }
 
 function explained(reply, spikes, view) {
-  if (reply.watched_since === null) return 'Not watched yet: it takes eight weeks of orders to know what is usual here.';
+  if (reply.watched_since === null) return 'Not watched yet: it takes ten weeks of orders to know what is usual here.';
   const more = spikes.some((spike) => spike.active) ? 'More' : 'No more';
   return `${more} orders come back than this shop’s own history lets expect, as of ${format.instant(reply.evaluated_to, view.time_zone)}.`;
 }
@@ -75,7 +75,7 @@ function item(spike, view) {
       el('h3', {}, title(spike)),
       el('span', { class: 'chip' }, spike.active ? 'under way' : ended)),
     ...spike.alarms.flatMap((alarm) => sentences(alarm, view)),
-    standouts(spike.alarms[0]));
+    spike.product === null ? standouts(spike.alarms[0]) : null);
 }
 
 function sentences(alarm, view) {

@@ -111,6 +111,7 @@ async function loadShops() {
   known = new Map(shops.map((shop) => [shop.shop, shop]));
   if (shops.length === 0) {
     view = null;
+    stream?.follow(null);
     selection.hide();
     show('empty');
     return;

@@ -8,11 +8,11 @@ const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 15_000;
 const SILENCE_MS = 60_000;
 
-/** Opens `/v1/stream`. `on.state` hears `waiting`, `live` or `reconnecting`;
+/** Opens `/v1/stream` once `follow(shop)` says of which shop it is to tell whoever
+ *  folds it, or null: then the server tells of what it folds itself. `on.state` hears `waiting`, `live` or `reconnecting`;
  *  `on.back` hears that changes may have been missed; `on.unauthorised` that a
  *  token is needed (the stream is then closed); `on.kpis`, `on.delivery` and
- *  `on.status` hear the events' data. `follow(shop)` asks to be told of a shop
- *  whoever folds it: without, the server tells of what it folds itself. */
+ *  `on.status` hear the events' data. */
 export function openStream(on) {
   let source = null;
   let followed = null;
@@ -23,6 +23,7 @@ export function openStream(on) {
   let heard = performance.now();
 
   function connect() {
+    source?.close();
     source = new EventSource(followed === null ? '/v1/stream' : `/v1/stream?shop=${encodeURIComponent(followed)}`);
     source.onopen = () => {
       heard = performance.now();
@@ -64,33 +65,30 @@ export function openStream(on) {
   }
 
   const watchdog = setInterval(() => {
-    if (source.readyState !== EventSource.OPEN || performance.now() - heard < SILENCE_MS) return;
-    again();
-  }, SILENCE_MS / 4);
-
-  function again() {
-    clearTimeout(timer);
-    source.close();
+    if (source?.readyState !== EventSource.OPEN || performance.now() - heard < SILENCE_MS) return;
     missed = true;
     heard = performance.now();
     connect();
-  }
+  }, SILENCE_MS / 4);
 
   function follow(shop) {
-    if (shop === followed) return;
+    if (source !== null && shop === followed) return;
+    // What happens between the two streams is heard by neither.
+    missed ||= source !== null;
     followed = shop;
-    again();
+    clearTimeout(timer);
+    heard = performance.now();
+    connect();
   }
 
   function close() {
     closed = true;
     clearTimeout(timer);
     clearInterval(watchdog);
-    source.close();
+    source?.close();
   }
 
   on.state('waiting');
-  connect();
   return { close, follow };
 }
 
