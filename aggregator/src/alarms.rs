@@ -8,13 +8,12 @@ use common::store::{Snapshot, Store};
 use common::time::{HOUR_MS, Timestamp};
 use serde::Serialize;
 
-use crate::detect::alarm::{Alarm, Scan};
+use crate::detect::alarm::{Alarm, Scan, Standout};
 use crate::detect::by_product;
 use crate::detect::came_back::CameBack;
 use crate::detect::counts::Counts;
 use crate::detect::detection::{Detection, ProductSeries};
 use crate::detect::glr::Excess;
-use crate::detect::products::Standout;
 use crate::fold::watched::Cause;
 use crate::kpi::reader::{ReadError, ShopReader};
 use crate::query::Query;

@@ -1,33 +1,18 @@
 //! The KPIs of a period beside those of the one before it, as the API tells them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use common::shop::ShopDomain;
 use common::store::{Snapshot, Store};
 use common::time::Timestamp;
 use serde::Serialize;
 
-use crate::kept::Kept;
 use crate::kpi::Kpi;
 use crate::kpi::compared::{self, Compared, Side, Wanted};
 use crate::kpi::number::{quotient, scaled, unscaled};
 use crate::kpi::periods::{Part, Period, Periods};
 use crate::kpi::reader::{ReadError, ShopReader};
 use crate::query::Query;
-
-/// What is read faster is read each time.
-const CHEAP: Duration = Duration::from_millis(100);
-/// The longest that a comparison is kept.
-const LONGEST_KEPT: Duration = Duration::from_mins(5);
-
-/// Comparisons by shop, hours and KPIs.
-pub(crate) type KeptComparisons = Kept<(ShopDomain, Periods, Wanted), Arc<Compared>>;
-
-/// None yet.
-pub(crate) fn kept() -> KeptComparisons {
-    Kept::new(CHEAP, LONGEST_KEPT)
-}
 
 /// The reply of `.../comparison`.
 #[derive(Debug, Serialize)]

@@ -11,7 +11,6 @@ use common::store::{Snapshot, Store, StoreError, UNFINISHED};
 use common::time::Timestamp;
 use serde::Serialize;
 
-use crate::comparison::{self, KeptComparisons};
 use crate::detect::budget::Thresholds;
 use crate::feed::Ends;
 use crate::fold::FOLD_VERSION;
@@ -19,7 +18,9 @@ use crate::fold::digest::{self, Digest};
 use crate::fold::field::Counter;
 use crate::fold::shop::{ShopDoc, ShopSettings};
 use crate::kept::Kept;
+use crate::kpi::compared::{Compared, Wanted};
 use crate::kpi::figures::Answer;
+use crate::kpi::periods::Periods;
 use crate::kpi::reader::{ReadError, ShopReader, shops};
 use crate::kpi::{Kpi, as_of, catalogue, live};
 use crate::progress::Progress;
@@ -33,6 +34,10 @@ const DIGEST_PATIENCE: Duration = Duration::from_secs(20);
 /// The longest that a lifespan is kept: an event never takes a second to show.
 const LIFESPAN_KEPT: Duration = Duration::from_millis(700);
 
+/// The longest that a comparison is kept, and what is read so fast that it is read each time.
+const COMPARISON_KEPT: Duration = Duration::from_mins(5);
+const CHEAP: Duration = Duration::from_millis(100);
+
 /// Answers questions.
 pub struct Query<S> {
     store: Arc<S>,
@@ -45,7 +50,8 @@ pub struct Query<S> {
     progress: Arc<Progress>,
     mode: &'static str,
     lifespans: Kept<ShopDomain, Option<f64>>,
-    pub(crate) comparisons: KeptComparisons,
+    /// By shop, hours and KPIs.
+    pub(crate) comparisons: Kept<(ShopDomain, Periods, Wanted), Arc<Compared>>,
 }
 
 /// What a query is made of.
@@ -145,7 +151,7 @@ impl<S: Store> Query<S> {
             progress: parts.progress,
             mode: parts.mode,
             lifespans: Kept::new(Duration::ZERO, LIFESPAN_KEPT),
-            comparisons: comparison::kept(),
+            comparisons: Kept::new(CHEAP, COMPARISON_KEPT),
         }
     }
 

@@ -1,8 +1,9 @@
 //! An alarm: what came back too often, since when, and by how much.
 
+use common::id::Id;
+
 use super::episode::Episode;
 use super::glr::Excess;
-use super::products::Standout;
 use crate::fold::watched::Cause;
 
 /// Which scan found it.
@@ -34,6 +35,17 @@ pub struct Alarm {
     pub reasons: Vec<(Cause, Excess)>,
     /// In an alarm of the shop, the products that stand out among what came back.
     pub standouts: Vec<Standout>,
+}
+
+/// A product that stands out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standout {
+    /// Its id, or the article number where there is none.
+    pub product: Id,
+    /// Orders in the window of which a unit of it came back for the alarm's cause.
+    pub returned_orders: usize,
+    /// How many are due by its usual share.
+    pub expected_orders: f64,
 }
 
 impl Scan {

@@ -11,7 +11,7 @@ use std::ops::Range;
 use common::id::Id;
 use common::reason::Reason;
 
-use super::alarm::{Alarm, Scan};
+use super::alarm::{Alarm, Scan, Standout};
 use super::came_back::{CameBack, Entry};
 use super::period::{BASELINE_DAYS, DAY_HOURS, GAP_DAYS};
 use crate::fold::hours::day_of;
@@ -21,17 +21,6 @@ use crate::fold::watched::Cause;
 const NAMED: usize = 5;
 /// A product of which fewer orders came back is not named.
 const LEAST_ORDERS: usize = 2;
-
-/// A product that stands out.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Standout {
-    /// Its id, or the article number where there is none.
-    pub product: Id,
-    /// Orders in the window of which a unit of it came back for the alarm's cause.
-    pub returned_orders: usize,
-    /// How many are due by its usual share.
-    pub expected_orders: f64,
-}
 
 /// The products that stand out in an alarm of the shop, most first.
 #[must_use]

@@ -9,10 +9,10 @@ const LONGEST_RETRY_MS = 15_000;
 const SILENCE_MS = 60_000;
 
 /** Opens `/v1/stream` once `follow(shop)` says of which shop it is to tell whoever
- *  folds it, or null: then the server tells of what it folds itself. `on.state` hears `waiting`, `live` or `reconnecting`;
- *  `on.back` hears that changes may have been missed; `on.unauthorised` that a
- *  token is needed (the stream is then closed); `on.kpis`, `on.delivery` and
- *  `on.status` hear the events' data. */
+ *  folds it, or null: then the server tells of what it folds itself. `on.state`
+ *  hears `waiting`, `live` or `reconnecting`; `on.back` that changes may have been
+ *  missed; `on.unauthorised` that a token is needed (the stream is then closed);
+ *  `on.kpis`, `on.delivery` and `on.status` hear the events' data. */
 export function openStream(on) {
   let source = null;
   let followed = null;

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use super::repository;
+use serde_json::Value;
+
+use super::{list, rendered, repository, text};
 use crate::metrics::{NAMES, OF_ALARMS};
 
 /// What every runbook says.
@@ -49,6 +51,23 @@ fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
         let name = file.expect("a file").file_name().into_string().expect("text");
         assert!(name == "README.md" || files.contains(&name), "{name} is of no alert");
     }
+}
+
+#[test]
+fn the_chart_brings_all_of_them() {
+    let set = "prometheusRule.enabled=true,prometheusRule.labels.release=stack";
+    let objects = rendered(&["--set", set]);
+    let is_rule = |object: &&Value| object["kind"] == "PrometheusRule";
+    let found: Vec<&Value> = objects.iter().filter(is_rule).collect();
+    let [found] = &*found else { panic!("{found:#?}") };
+    assert_eq!(text(found, "/metadata/labels/release"), "stack");
+    let rules = list(found, "/spec/groups").iter().flat_map(|group| list(group, "/rules"));
+    let alerts: BTreeSet<&str> = rules.filter_map(|rule| rule["alert"].as_str()).collect();
+    let written = all_of("deploy/prometheus/rules");
+    assert_eq!(alerts, values(&written, "- alert: ").into_iter().collect());
+    // What Prometheus fills in later is not Helm's to fill in.
+    assert!(found.to_string().contains("{{ $labels.shop }}"), "{found:#}");
+    assert!(!rendered(&[]).iter().any(|object| is_rule(&object)), "unless it is asked for");
 }
 
 #[test]

@@ -41,7 +41,8 @@ fn copy_all(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("a directory") {
         let entry = entry.expect("an entry");
         let target = to.join(entry.file_name());
-        if entry.file_type().expect("a type").is_dir() {
+        // The chart links to the rules.
+        if fs::metadata(entry.path()).expect("a type").is_dir() {
             copy_all(&entry.path(), &target);
         } else {
             fs::copy(entry.path(), target).expect("copied");
