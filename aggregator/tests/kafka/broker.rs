@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aggregator::kafka::ConsumerSettings;
 use common::config;
@@ -57,8 +57,19 @@ impl Broker {
         let name = format!("test-{}", TOPICS.fetch_add(1, Ordering::Relaxed));
         let topic = NewTopic::new(&name, i32::from(partitions), TopicReplication::Fixed(1));
         let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(20)));
-        let created = block_on(self.admin().create_topics([&topic], &options)).expect("an answer");
+        let admin = self.admin();
+        let created = block_on(admin.create_topics([&topic], &options)).expect("an answer");
         created[0].as_ref().expect("a new topic");
+        // The controller has it; the broker hears of it a moment later.
+        let begun = Instant::now();
+        let known = || {
+            let metadata = admin.inner().fetch_metadata(Some(&name), Duration::from_secs(5));
+            metadata.expect("an answer").topics()[0].partitions().len()
+        };
+        while known() != usize::from(partitions) {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{name} does not appear");
+            std::thread::sleep(Duration::from_millis(50));
+        }
         name
     }
 
