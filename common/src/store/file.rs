@@ -217,6 +217,39 @@ mod tests {
         });
     }
 
+    /// A journal is made of zeros, so what a killed process wrote by half goes on with zeros.
+    #[test]
+    fn what_was_written_by_half_is_discarded() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path();
+        let commit = |base: u64, value: &[u8]| Commit {
+            partition: 3,
+            base,
+            end: base + 1,
+            writes: vec![(b"key".to_vec(), Some(value.to_vec()))],
+        };
+        let open = || FileStore::open(path, &manifest()).expect("opens");
+        assert!(matches!(open().commit(commit(0, b"whole")), Ok(Committed::Done)));
+        let files = std::fs::read_dir(path).expect("a directory");
+        let mut paths = files.map(|file| file.expect("a file").path());
+        let journal = paths.find(|path| path.extension().is_some_and(|one| one == "jnl"));
+        let journal = journal.expect("a journal");
+        let mut bytes = std::fs::read(&journal).expect("readable");
+        let end = 1 + bytes.iter().rposition(|byte| *byte != 0).expect("a commit");
+        // A batch of one item, of which the key's and the value's length are there and no more.
+        let batch = [&[1, 1, 0, 0, 0][..], &99_u64.to_le_bytes()].concat();
+        let item = [&[2, 0, 0][..], &1_u64.to_le_bytes(), &[3, 0, 6, 0, 0, 0]].concat();
+        let torn = [batch, item].concat();
+        bytes.resize(bytes.len().max(end + 1_024), 0);
+        bytes[end..end + torn.len()].copy_from_slice(&torn);
+        std::fs::write(&journal, bytes).expect("written");
+        let store = open();
+        assert_eq!(store.position(3).expect("readable"), 1);
+        assert!(matches!(store.commit(commit(1, b"more")), Ok(Committed::Done)));
+        drop(store);
+        assert_eq!(open().position(3).expect("readable"), 2);
+    }
+
     #[test]
     fn keeps_state_and_refuses_another_manifest() {
         let directory = tempfile::tempdir().expect("a directory");
