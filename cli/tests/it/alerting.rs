@@ -74,8 +74,13 @@ fn a_spike_reaches_whoever_is_to_be_told_and_so_does_its_end() {
     // Alerts arrive at all, and nothing is wrong with the shop.
     let watchdog = monitoring.wait_for("firing", &[("alertname", "TallyhookWatchdog")], LONG);
     assert_eq!(watchdog.path, "/dead-mans-switch");
-    assert_eq!(monitoring.query("tallyhook:history_moves:bool")[0]["value"][1], "0");
-    let score = monitoring.query("max(tallyhook_return_spike_score)");
+    // The watchdog needs no scrape, the others do.
+    let shown = |query: &str| {
+        wait_until(query, LONG, || !monitoring.query(query).is_empty());
+        monitoring.query(query)
+    };
+    let score = shown("max(tallyhook_return_spike_score)");
+    assert_eq!(shown("tallyhook:history_moves:bool")[0]["value"][1], "0");
     assert!(score[0]["value"][1].as_str().expect("a number").parse::<f64>().expect("one") < 9.0);
 
     something_of_everything(&server, clock, &calm);
