@@ -7,6 +7,7 @@ use common::store::{Snapshot, Store};
 use common::time::Timestamp;
 use serde::Serialize;
 
+use crate::fold::shop::ShopSetting;
 use crate::kpi::Kpi;
 use crate::kpi::compared::{self, Compared, Side, Wanted};
 use crate::kpi::number::{quotient, scaled, unscaled};
@@ -59,45 +60,66 @@ struct Figure {
 }
 
 impl<S: Store> Query<S> {
-    /// The KPIs of a shop in a period, beside those of the one before it; `None` where they are not kept,
-    /// unless they may be read.
+    /// The KPIs of a shop in a period, beside those of the one before it.
     pub fn comparison(
         &self,
         shop: &ShopDomain,
-        asked: (Period, &Wanted),
-        may_read: bool,
-    ) -> Result<Option<ComparisonReply>, ReadError> {
-        self.viewed(|snapshot| self.comparison_from(snapshot, shop, asked, may_read))
+        period: Period,
+        wanted: &Wanted,
+    ) -> Result<ComparisonReply, ReadError> {
+        self.viewed(|snapshot| {
+            let (reader, now) = self.present(snapshot, shop)?;
+            let setting = self.settings().of(shop);
+            let periods = period.at(now, &setting.time_zone);
+            let read = || compared::read(&reader, &setting, (&periods, wanted), now).map(Arc::new);
+            let question = (shop.clone(), periods.clone(), wanted.clone());
+            let compared = self.comparisons.get(question, read)?;
+            Ok(reply(shop, period, &periods, &setting, &compared))
+        })
     }
 
-    fn comparison_from(
+    /// The same if it is kept, so that nothing of it need be read.
+    pub fn kept_comparison(
         &self,
-        snapshot: &dyn Snapshot,
         shop: &ShopDomain,
-        (period, wanted): (Period, &Wanted),
-        may_read: bool,
+        period: Period,
+        wanted: &Wanted,
     ) -> Result<Option<ComparisonReply>, ReadError> {
+        self.viewed(|snapshot| {
+            let (_, now) = self.present(snapshot, shop)?;
+            let setting = self.settings().of(shop);
+            let periods = period.at(now, &setting.time_zone);
+            let kept = self.comparisons.peek(&(shop.clone(), periods.clone(), wanted.clone()));
+            Ok(kept.map(|compared| reply(shop, period, &periods, &setting, &compared)))
+        })
+    }
+
+    fn present<'a>(
+        &self,
+        snapshot: &'a dyn Snapshot,
+        shop: &'a ShopDomain,
+    ) -> Result<(ShopReader<'a>, Timestamp), ReadError> {
         let (partition, _) = self.place(snapshot, shop)?;
         let reader = ShopReader::new(snapshot, partition, shop);
-        let setting = self.settings().of(shop);
         let now = reader.shop()?.ok_or(ReadError::UnknownShop)?.present(self.now());
-        let periods = period.at(now, &setting.time_zone);
-        let question = (shop.clone(), periods.clone(), wanted.clone());
-        let read = || compared::read(&reader, &setting, (&periods, wanted), now).map(Arc::new);
-        let compared = if may_read {
-            self.comparisons.get(question, read)?
-        } else {
-            let Some(kept) = self.comparisons.peek(&question) else { return Ok(None) };
-            kept
-        };
-        Ok(Some(ComparisonReply {
-            shop: shop.to_string(),
-            period: period.name(),
-            time_zone: setting.time_zone.iana_name().unwrap_or("UTC").to_owned(),
-            current: part(&periods, &periods.current),
-            preceding: part(&periods, &periods.preceding),
-            kpis: rows(&compared),
-        }))
+        Ok((reader, now))
+    }
+}
+
+fn reply(
+    shop: &ShopDomain,
+    period: Period,
+    periods: &Periods,
+    setting: &ShopSetting,
+    compared: &Compared,
+) -> ComparisonReply {
+    ComparisonReply {
+        shop: shop.to_string(),
+        period: period.name(),
+        time_zone: setting.time_zone.iana_name().unwrap_or("UTC").to_owned(),
+        current: part(periods, &periods.current),
+        preceding: part(periods, &periods.preceding),
+        kpis: rows(compared),
     }
 }
 

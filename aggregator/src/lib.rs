@@ -9,6 +9,7 @@ pub mod customer;
 pub mod detect;
 pub mod feed;
 pub mod fold;
+pub mod health;
 pub mod kafka;
 mod kept;
 pub mod kpi;

@@ -186,20 +186,15 @@ pub async fn comparison<S: Store>(
     let period = period.ok_or_else(|| Problem::parameter("period", allowed))?;
     let wanted = Wanted::parse(asking.kpi.as_deref())
         .map_err(|name| Problem::NotFound(format!("no KPI of the name {name} is compared")))?;
-    // Every customer is read, as for a question about the past, unless the answer is kept.
-    let waits = wanted.of_customers();
-    let ask = |may_read: bool| {
-        let (shop, wanted) = (shop.clone(), wanted.clone());
-        blocking(&api.query, move |query| {
-            Ok(query.comparison(&shop, (period, &wanted), may_read)?)
-        })
-    };
-    let mut reply = ask(!waits).await?;
-    if waits && reply.is_none() {
-        let _turn = turn(&api).await?;
-        reply = ask(true).await?;
+    let (of, kpis) = (shop.clone(), wanted.clone());
+    let kept = blocking(&api.query, move |query| Ok(query.kept_comparison(&of, period, &kpis)?));
+    if let Some(reply) = kept.await? {
+        return Ok(HttpResponse::Ok().json(reply));
     }
-    Ok(HttpResponse::Ok().json(reply))
+    // Every customer is read, as for a question about the past.
+    let _turn = if wanted.of_customers() { Some(turn(&api).await?) } else { None };
+    let asked = blocking(&api.query, move |query| Ok(query.comparison(&shop, period, &wanted)?));
+    Ok(HttpResponse::Ok().json(asked.await?))
 }
 
 /// `GET /v1/shops`.
@@ -249,7 +244,7 @@ async fn reply_customer<S: Store>(
 
 /// `GET /v1/status`.
 pub async fn status<S: Store>(api: web::Data<Api<S>>) -> Result<HttpResponse, Problem> {
-    let status = blocking(&api.query, |query| Ok(query.status())).await?;
+    let status = blocking(&api.query, |query| Ok(query.health().status())).await?;
     Ok(HttpResponse::Ok().json(api.shown(&status)))
 }
 
@@ -266,11 +261,11 @@ pub async fn livez() -> HttpResponse {
 /// `GET /readyz`: log and store answer.
 pub async fn readyz<S: Store>(api: web::Data<Api<S>>) -> HttpResponse {
     let stored = blocking(&api.query, |query| {
-        query.stored()?;
-        if !query.logged() {
+        query.health().stored()?;
+        if !query.health().logged() {
             return Err(Problem::Unavailable("the log does not answer".to_owned()));
         }
-        Ok(query.warnings())
+        Ok(query.health().warnings())
     });
     match stored.await {
         Ok(warnings) => {

@@ -25,8 +25,9 @@ pub use handlers::livez;
 pub use problem::Problem;
 pub use scrape::exposition;
 
+use crate::health::{Pulse, StatusReply};
 use crate::metrics::AggregatorMetrics;
-use crate::query::{Pulse, Query, StatusReply};
+use crate::query::Query;
 
 /// Questions about the past that may be answered at the same time.
 const AS_OF_AT_ONCE: usize = 2;
@@ -93,7 +94,7 @@ impl<S: Store> Api<S> {
             return Some(pulse.clone());
         }
         let query = self.query.clone();
-        let pulse = Arc::new(web::block(move || query.pulse()).await.ok()?);
+        let pulse = Arc::new(web::block(move || query.health().pulse()).await.ok()?);
         *kept = Some((Instant::now(), pulse.clone()));
         Some(pulse)
     }

@@ -51,15 +51,15 @@ const LOOKING: Duration = Duration::from_millis(500);
 pub async fn metrics<S: Store>(api: web::Data<Api<S>>) -> Result<HttpResponse, Problem> {
     let asked = blocking(&api.query, |query| {
         // A store that fails is in the log already; one that only moved is read with the next scrape.
-        Ok((gather(query).ok(), query.lag().unwrap_or_default()))
+        Ok((gather(query).ok(), query.health().lag().unwrap_or_default()))
     });
     let (kpis, lags) = asked.await?;
     api.metrics.state_readable.set(i64::from(kpis.is_some()));
     let kpis = kpis.unwrap_or_default();
-    let (metrics, query) = (&api.metrics, &api.query);
+    let (metrics, query, health) = (&api.metrics, &api.query, api.query.health());
     for (partition, lag) in (0..).zip(&lags) {
         let label = [u16::to_string(&partition)];
-        if !query.tells(partition) {
+        if !health.tells(partition) {
             // Whoever folds it tells; there may be no such series to remove.
             let _ = metrics.consumer_lag.remove_label_values(&label);
             continue;
@@ -70,13 +70,13 @@ pub async fn metrics<S: Store>(api: web::Data<Api<S>>) -> Result<HttpResponse, P
     if let Some(latest) = kpis.latest {
         metrics.saw(latest);
     }
-    metrics.fold_halted.set(i64::from(query.halted().is_some()));
-    metrics.replaying.set(i64::from(query.is_replaying()));
-    metrics.log_corrupt_records.set(i64::try_from(query.corrupt_records()).unwrap_or(i64::MAX));
+    metrics.fold_halted.set(i64::from(health.halted().is_some()));
+    metrics.replaying.set(i64::from(health.is_replaying()));
+    metrics.log_corrupt_records.set(i64::try_from(health.corrupt_records()).unwrap_or(i64::MAX));
     metrics.shops_tracked.set(i64::try_from(kpis.tracked).unwrap_or(i64::MAX));
     metrics.shops_exported.set(i64::try_from(kpis.exported).unwrap_or(i64::MAX));
     let mut families = api.registry.gather();
-    let told: Vec<bool> = (0..query.partitions()).map(|one| query.tells(one)).collect();
+    let told: Vec<bool> = (0..query.partitions()).map(|one| health.tells(one)).collect();
     let is_told = |shop: &ShopDomain| told.get(usize::from(query.partition(shop))) == Some(&true);
     families.extend(kpis.registry.gather().into_iter().filter_map(|family| ours(family, is_told)));
     exposition(&families)
@@ -111,7 +111,7 @@ struct Gathered {
 fn gather<S: Store>(query: &Query<S>) -> Result<Gathered, Problem> {
     let gauges = Gauges::new().map_err(|_| Problem::Internal)?;
     let mut shops = query.shop_names()?;
-    shops.retain(|shop| query.tells(query.partition(shop)));
+    shops.retain(|shop| query.health().tells(query.partition(shop)));
     let tracked = shops.len();
     let (mut sized, mut latest) = (Vec::with_capacity(tracked), None);
     for shop in shops {
@@ -153,7 +153,7 @@ fn export<S: Store>(
         gauges.set(shop.as_str(), &row);
     }
     // While history is folded it changes with each commit, and nobody is to be told of it.
-    if !query.is_replaying() {
+    if !query.health().is_replaying() {
         let in_time = Instant::now() < until;
         let found = if in_time { query.detected(shop)? } else { query.detected_lately(shop)? };
         gauges.spikes.set(shop.as_str(), &found);

@@ -16,7 +16,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Api, Problem};
-use crate::query::{Pulse, StatusReply};
+use crate::health::{Pulse, StatusReply};
 use crate::views::{Happened, MOST_DELIVERIES};
 
 /// How long what happens is collected before it is sent.
@@ -142,7 +142,7 @@ impl<S: Store> Listening<S> {
 fn seen<S: Store>(api: &Api<S>, shop: &ShopDomain, pulse: &Pulse) -> Seen {
     let partition = api.query.partition(shop);
     let position = pulse.positions.as_ref().and_then(|all| all.get(usize::from(partition)));
-    Seen { position: position.copied(), is_told: api.query.tells(partition) }
+    Seen { position: position.copied(), is_told: api.query.health().tells(partition) }
 }
 
 impl Collected {

@@ -1,6 +1,7 @@
 //! Where a node that has grown is cut into several.
 
-use super::node::{self, Entry};
+use super::entry::{Entry, size};
+use super::node;
 
 /// A node beyond this is cut.
 const FULL_BYTES: usize = 4 * 1024;
@@ -10,7 +11,7 @@ const MEANT_BYTES: usize = 3 * 1024;
 /// The ends of the pieces. Where the new entries run on to the end of their group, more will follow
 /// there: what is before them is left full. Elsewhere all pieces get the same.
 pub fn cut(common: &[u8], entries: &[Entry<'_>], last_new: Option<usize>) -> Vec<usize> {
-    let total: usize = entries.iter().map(node::size).sum();
+    let total: usize = entries.iter().map(size).sum();
     if total <= FULL_BYTES {
         return vec![entries.len()];
     }
@@ -19,7 +20,7 @@ pub fn cut(common: &[u8], entries: &[Entry<'_>], last_new: Option<usize>) -> Vec
         Some(end) => {
             let (grown, tail) = entries.split_at(end);
             let open = fill(grown, MEANT_BYTES, 0, &mut ends);
-            let tail_bytes: usize = tail.iter().map(node::size).sum();
+            let tail_bytes: usize = tail.iter().map(size).sum();
             if open + tail_bytes > MEANT_BYTES {
                 ends.push(end);
                 even(tail, tail_bytes, end, &mut ends);
@@ -42,7 +43,7 @@ fn even(entries: &[Entry<'_>], total: usize, offset: usize, ends: &mut Vec<usize
             ends.push(offset + number);
             begun += 1;
         }
-        before += node::size(entry);
+        before += size(entry);
     }
 }
 
@@ -51,7 +52,7 @@ fn even(entries: &[Entry<'_>], total: usize, offset: usize, ends: &mut Vec<usize
 fn fill(entries: &[Entry<'_>], most: usize, offset: usize, ends: &mut Vec<usize>) -> usize {
     let mut open = 0;
     for (number, entry) in entries.iter().enumerate() {
-        let size = node::size(entry);
+        let size = size(entry);
         if open > 0 && open + size > most {
             ends.push(offset + number);
             open = 0;
@@ -76,8 +77,8 @@ fn ends_group(common: &[u8], entries: &[Entry<'_>], end: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::node::Held;
     use super::*;
+    use crate::redis::entry::Held;
 
     /// The keys `of` one shop and kind, each with a value of a hundred bytes.
     fn entries(keys: &[Vec<u8>]) -> Vec<Entry<'_>> {

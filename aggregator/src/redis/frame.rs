@@ -2,7 +2,7 @@
 
 use lz4_flex::block::{CompressTable, compress_into_with_table, get_maximum_output_size};
 
-use super::node::Damaged;
+use super::entry::Damaged;
 
 const PLAIN: u8 = 0;
 const LZ4: u8 = 1;

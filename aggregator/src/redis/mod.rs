@@ -10,6 +10,7 @@ mod at;
 mod cache;
 mod checks;
 mod cut;
+mod entry;
 mod frame;
 mod generation;
 mod link;

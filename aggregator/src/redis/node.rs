@@ -1,39 +1,19 @@
 //! A node of a partition's tree: sorted entries in one string.
 //!
 //! It begins with its level (0 is a leaf), the next number for a new node, which counts in the root
-//! only, and what all its keys begin with: length and bytes. An entry is the rest's length and bytes,
-//! then a number: twice the value's length and the value, or twice the number of parts plus one,
-//! where the value stands apart. A node above the leaves holds the number of a node below in each
-//! entry's value, and as its key a bound: nothing below it is smaller, save below the first.
-//! Numbers are LEB128.
+//! only, and what all its keys begin with: length and bytes; then come the [entries](super::entry). A
+//! node above the leaves holds the number of a node below in each entry's value, and as its key a bound:
+//! nothing below it is smaller, save below the first.
 
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use thiserror::Error;
+use super::entry::{Damaged, Entry, Held, put, put_number, read, size, take, take_number};
 
 /// The root's number.
 pub const ROOT: u64 = 0;
-/// More levels than any tree has, and more parts than any value has.
+/// More levels than any tree has.
 const MOST_LEVELS: u8 = 32;
-const MOST_PARTS: u64 = 1 << 16;
-
-/// A stored string that no version of this program wrote.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("a stored node is damaged; build the state anew with `tallyhook rebuild`")]
-pub struct Damaged;
-
-/// A value in a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Held<'a> {
-    /// The value itself.
-    Here(&'a [u8]),
-    /// It is too large and stands apart, in this many parts.
-    Apart(u64),
-}
-
-/// The rest of a key, and its value.
-pub type Entry<'a> = (&'a [u8], Held<'a>);
 
 /// A change: the key, or the rest of one, and the new value; `None` removes.
 pub type Change<'a> = (&'a [u8], Option<Held<'a>>);
@@ -239,25 +219,9 @@ pub fn write(level: u8, next: u64, common: &[u8], entries: &[Entry<'_>]) -> Vec<
     content
 }
 
-/// About what an entry takes.
-pub fn size(entry: &Entry<'_>) -> usize {
-    let value = match entry.1 {
-        Held::Here(value) => value.len(),
-        Held::Apart(_) => 1,
-    };
-    entry.0.len() + value + 3
-}
-
 /// How much two strings begin with in common.
 pub fn common_length(one: &[u8], other: &[u8]) -> usize {
     one.iter().zip(other).take_while(|(one, other)| one == other).count()
-}
-
-/// A node's number as a value.
-pub fn number(id: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    put_number(&mut bytes, id);
-    bytes
 }
 
 /// The number of a node below.
@@ -274,60 +238,10 @@ fn head(level: u8, next: u64, common: &[u8]) -> Vec<u8> {
     content
 }
 
-fn put(out: &mut Vec<u8>, rest: &[u8], held: Held<'_>) {
-    put_number(out, rest.len() as u64);
-    out.extend_from_slice(rest);
-    match held {
-        Held::Here(value) => {
-            put_number(out, (value.len() as u64) << 1);
-            out.extend_from_slice(value);
-        }
-        Held::Apart(parts) => put_number(out, parts << 1 | 1),
-    }
-}
-
-fn put_number(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(u8::try_from(number & 0x7f).unwrap_or(0) | 0x80);
-        number >>= 7;
-    }
-    out.push(u8::try_from(number).unwrap_or(0));
-}
-
-fn take_number(left: &mut &[u8]) -> Result<u64, Damaged> {
-    let mut number = 0_u64;
-    for shift in (0..64).step_by(7) {
-        let (first, rest) = left.split_first().ok_or(Damaged)?;
-        *left = rest;
-        number |= u64::from(first & 0x7f) << shift;
-        if first & 0x80 == 0 {
-            return Ok(number);
-        }
-    }
-    Err(Damaged)
-}
-
-fn read<'a>(left: &mut &'a [u8]) -> Result<Entry<'a>, Damaged> {
-    let length = take_number(left)?;
-    let rest = take(left, length)?;
-    let number = take_number(left)?;
-    if number & 1 == 1 {
-        let parts = Some(number >> 1).filter(|parts| *parts <= MOST_PARTS).ok_or(Damaged)?;
-        return Ok((rest, Held::Apart(parts)));
-    }
-    Ok((rest, Held::Here(take(left, number >> 1)?)))
-}
-
-fn take<'a>(left: &mut &'a [u8], length: u64) -> Result<&'a [u8], Damaged> {
-    let length = usize::try_from(length).map_err(|_| Damaged)?;
-    let (taken, rest) = left.split_at_checked(length).ok_or(Damaged)?;
-    *left = rest;
-    Ok(taken)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redis::entry::number;
 
     fn leaf(entries: &[Entry<'_>]) -> Vec<u8> {
         write(0, 1, b"", entries)

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use super::at::At;
 use super::cache::Content;
 use super::cut::cut;
-use super::node::{self, Change, Damaged, Entry, Held, Node, ROOT};
+use super::entry::{Damaged, Entry, Held, number};
+use super::node::{self, Change, Node, ROOT};
 use super::reader::{Keep, ReadFailure, Reader};
 
 /// A value beyond this stands apart, so that nodes stay even.
@@ -123,9 +124,9 @@ impl Outcome {
                 let lower = off.first().is_some_and(|(bound, _)| *bound <= step.bound);
                 if step.is_first && lower {
                     told.insert(step.bound.clone(), None);
-                    told.insert(first, Some(node::number(step.id)));
+                    told.insert(first, Some(number(step.id)));
                 }
-                told.extend(off.into_iter().map(|(bound, id)| (bound, Some(node::number(id)))));
+                told.extend(off.into_iter().map(|(bound, id)| (bound, Some(number(id)))));
             }
         }
     }
@@ -288,7 +289,7 @@ impl Plan<'_> {
         }
         let mut below: Vec<(Vec<u8>, Vec<u8>)> = Vec::with_capacity(pieces.len());
         for (bound, entries) in pieces {
-            below.push((bound, node::number(self.make(level, common, entries))));
+            below.push((bound, number(self.make(level, common, entries))));
         }
         let entries: Vec<Entry<'_>> =
             below.iter().map(|(bound, id)| (bound.as_slice(), Held::Here(id))).collect();

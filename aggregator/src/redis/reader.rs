@@ -10,10 +10,10 @@ use redis::{Value, from_redis_value};
 
 use super::at::At;
 use super::cache::{Cache, Content};
+use super::entry::Damaged;
 use super::frame;
 use super::link::Links;
 use super::names::Names;
-use super::node::Damaged;
 
 /// Names asked for at once: some megabytes of nodes.
 const NAMES: usize = 1_000;

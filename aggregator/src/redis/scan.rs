@@ -6,7 +6,8 @@ use common::store::{StoreError, Visit};
 
 use super::at::At;
 use super::cache::Content;
-use super::node::{Damaged, Held, Node, ROOT};
+use super::entry::{Damaged, Held};
+use super::node::{Node, ROOT};
 use super::reader::{Keep, Reader};
 use super::snapshot::{fetch, load_apart};
 

@@ -10,7 +10,8 @@ use rustc_hash::FxHashMap;
 use super::Shared;
 use super::at::At;
 use super::cache::Content;
-use super::node::{Damaged, Held, Node, ROOT};
+use super::entry::{Damaged, Held};
+use super::node::{Node, ROOT};
 use super::reader::{Keep, ReadFailure, Reader};
 use super::scan::Scan;
 
