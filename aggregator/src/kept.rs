@@ -80,6 +80,7 @@ mod tests {
         kept.keep("dear", 2, (begun, at(2)));
         kept.keep("dearest", 3, (begun, at(30)));
         let found = |now| ["cheap", "dear", "dearest"].map(|question| kept.kept(&question, now));
+        assert_eq!(found(at(1)), [None, Some(2), Some(3)]);
         assert_eq!(found(at(41)), [None, Some(2), Some(3)]);
         assert_eq!(found(at(42)), [None, None, Some(3)]);
         assert_eq!(found(at(90)), [None; 3], "a minute at most");
