@@ -7,4 +7,5 @@ mod laws;
 mod run;
 mod shops;
 mod snapshots;
+mod stream;
 mod support;

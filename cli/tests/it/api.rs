@@ -1,10 +1,12 @@
 //! The admin listener: errors as problem details, windows, series, customers, the stream and
 //! the token.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::support::{
-    Client, Clock, Delivery, Home, Server, deliveries, heard, hex, line, mac, order,
+    Client, Clock, Delivery, Home, Server, deliveries, heard, hex, line, mac, order, wait_until,
 };
 
 pub const SHOP: &str = "a.example";
@@ -260,6 +262,30 @@ fn the_stream_tells_what_changes() {
     assert!(fields.iter().all(known), "{fields:?}");
     let status = heard(&mut stream, "status");
     assert!(status["lag_events"].is_u64() && status["public_url"] == server.public, "{status}");
+}
+
+/// Whoever opens streams without end leaves the rest of the API alone.
+#[test]
+fn so_many_listen_and_no_more() {
+    let home = Home::new();
+    let server = home.serve();
+    let url = format!("{}/v1/stream", server.admin);
+    let mut listeners: Vec<_> = (0..500).map(|_| Client::new().open(&url)).collect();
+    let refused = server.get("/v1/stream");
+    refused.assert_problem(503);
+    assert!(refused.body.contains("too many listen already"), "{refused:?}");
+    assert_eq!(server.json("/v1/status")["mode"], "embedded");
+    server.deliver(&orders()[..1]);
+    for listener in &mut listeners {
+        assert_eq!(heard(listener, "kpis")["shop"], SHOP);
+    }
+    // Whoever left makes room, once the second piece has not reached him.
+    drop(listeners);
+    for order in &orders()[1..4] {
+        server.deliver(std::slice::from_ref(order));
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    wait_until("room", Duration::from_secs(45), || ureq::get(&url).call().is_ok());
 }
 
 /// A clock that is years ahead somewhere must not make a shop look alive for ever.
