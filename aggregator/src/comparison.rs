@@ -78,7 +78,7 @@ impl<S: Store> Query<S> {
         })
     }
 
-    /// The same if it is kept, so that nothing of it need be read.
+    /// The same if it is kept: of the shop only what it is as a whole is read.
     pub fn kept_comparison(
         &self,
         shop: &ShopDomain,

@@ -186,13 +186,17 @@ pub async fn comparison<S: Store>(
     let period = period.ok_or_else(|| Problem::parameter("period", allowed))?;
     let wanted = Wanted::parse(asking.kpi.as_deref())
         .map_err(|name| Problem::NotFound(format!("no KPI of the name {name} is compared")))?;
-    let (of, kpis) = (shop.clone(), wanted.clone());
-    let kept = blocking(&api.query, move |query| Ok(query.kept_comparison(&of, period, &kpis)?));
-    if let Some(reply) = kept.await? {
-        return Ok(HttpResponse::Ok().json(reply));
-    }
-    // Every customer is read, as for a question about the past.
-    let _turn = if wanted.of_customers() { Some(turn(&api).await?) } else { None };
+    let _turn = if wanted.of_customers() {
+        let (of, kpis) = (shop.clone(), wanted.clone());
+        let kept = move |query: &Query<S>| Ok(query.kept_comparison(&of, period, &kpis)?);
+        if let Some(reply) = blocking(&api.query, kept).await? {
+            return Ok(HttpResponse::Ok().json(reply));
+        }
+        // Every customer is read, as for a question about the past.
+        Some(turn(&api).await?)
+    } else {
+        None
+    };
     let asked = blocking(&api.query, move |query| Ok(query.comparison(&shop, period, &wanted)?));
     Ok(HttpResponse::Ok().json(asked.await?))
 }

@@ -1,4 +1,4 @@
-//! The bytes of a node's entries: the length and bytes of what a key goes on with, then a number, twice
+//! The bytes of a node's entries: the length and bytes of what a key goes on with, then a number: twice
 //! the value's length and the value, or twice the number of parts plus one, where the value stands apart.
 //! Numbers are LEB128.
 
@@ -94,4 +94,44 @@ pub fn take<'a>(left: &mut &'a [u8], length: u64) -> Result<&'a [u8], Damaged> {
     let (taken, rest) = left.split_at_checked(length).ok_or(Damaged)?;
     *left = rest;
     Ok(taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(rest: &[u8], held: Held<'_>) -> Vec<u8> {
+        let mut out = Vec::new();
+        put(&mut out, rest, held);
+        out
+    }
+
+    #[test]
+    fn entries_are_read_as_they_were_put() {
+        let long = [7; 300];
+        for (rest, held) in [
+            (&b""[..], Held::Here(&b""[..])),
+            (b"key", Held::Here(b"value")),
+            (&long, Held::Here(&long)),
+            (b"key", Held::Apart(MOST_PARTS)),
+        ] {
+            let bytes = [stored(rest, held), b"more".to_vec()].concat();
+            let mut left = &*bytes;
+            assert_eq!(read(&mut left), Ok((rest, held)));
+            assert_eq!(left, b"more");
+            let whole = bytes.len() - left.len();
+            for cut in 0..whole {
+                assert_eq!(read(&mut &bytes[..cut]), Err(Damaged), "{cut} of {whole} bytes");
+            }
+        }
+        assert_eq!(read(&mut &*stored(b"key", Held::Apart(MOST_PARTS + 1))), Err(Damaged));
+    }
+
+    #[test]
+    fn numbers_end() {
+        for id in [0, 1, 127, 128, 300, u64::MAX] {
+            assert_eq!(take_number(&mut &*number(id)), Ok(id));
+        }
+        assert_eq!(take_number(&mut &[0xff; 11][..]), Err(Damaged));
+    }
 }

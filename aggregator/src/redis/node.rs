@@ -3,7 +3,7 @@
 //! It begins with its level (0 is a leaf), the next number for a new node, which counts in the root
 //! only, and what all its keys begin with: length and bytes; then come the [entries](super::entry). A
 //! node above the leaves holds the number of a node below in each entry's value, and as its key a bound:
-//! nothing below it is smaller, save below the first.
+//! nothing below it is smaller, save below the first. Numbers are LEB128.
 
 use std::cmp::Ordering;
 use std::ops::Range;

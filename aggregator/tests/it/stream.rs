@@ -27,7 +27,7 @@ use crate::support::{folded, settings};
 const AT: Timestamp = Timestamp::from_seconds(1_767_607_200);
 
 /// More changes than the stream holds for whoever does not keep up.
-const CHANGES: u32 = 2_000;
+const CHANGES: u32 = 20_000;
 
 #[tokio::test]
 async fn who_missed_something_is_told_of_every_shop() {
