@@ -76,9 +76,11 @@ impl Server {
     fn is_ready(&mut self) -> bool {
         let begun = Instant::now();
         while begun.elapsed() < READY {
-            // Another test's server may have been quicker to take the port.
-            let own = format!("process_id:{}\r\n", self.process.id());
-            if self.try_ask::<String>(&["INFO", "server"]).is_ok_and(|info| info.contains(&own)) {
+            // Another test's server may have been quicker to take the port, and one that still reads
+            // what it kept answers as well.
+            let signs = [&format!("process_id:{}", self.process.id()), "loading:0"];
+            let told = self.try_ask::<String>(&["INFO"]).unwrap_or_default();
+            if signs.iter().all(|sign| told.lines().any(|line| line == *sign)) {
                 return true;
             }
             if self.process.try_wait().expect("the process").is_some() {
