@@ -24,6 +24,15 @@ struct Fold {
     read: BTreeMap<u16, Vec<u64>>,
 }
 
+/// Begins to read; a broker that is busy is asked again.
+fn started(feed: &mut KafkaFeed, positions: &[(u16, u64)]) {
+    let begun = Instant::now();
+    while let Err(error) = feed.start(positions) {
+        assert!(matches!(error, ReadError::Unavailable { .. }), "{error}");
+        assert!(begun.elapsed() < PATIENCE, "{error}");
+    }
+}
+
 impl Fold {
     fn new(broker: &Broker, topic: &str, begin_at: u64) -> Self {
         let feed = KafkaFeed::connect(broker.reading(topic, PARTITIONS)).expect("a feed");
@@ -42,7 +51,7 @@ impl Fold {
                 let positions: Vec<_> =
                     partitions.iter().map(|one| (*one, self.begin_at)).collect();
                 self.mine.extend(partitions);
-                self.feed.start(&positions).expect("started");
+                started(&mut self.feed, &positions);
             }
             Fed::Revoked(partitions) => self.mine.retain(|one| !partitions.contains(one)),
         }
@@ -77,7 +86,7 @@ pub fn begins_in_the_middle_and_reads_exactly_the_rest(broker: &Broker) {
     let topic = broker.topic(PARTITIONS);
     fill(broker, &topic, 100);
     let mut fold = Fold::new(broker, &topic, 60);
-    assert_eq!(fold.feed.end_positions().expect("known"), [100; 4]);
+    fold.until("ends are known", |fold| fold.feed.end_positions().expect("known") == [100; 4]);
     fold.until("all are assigned", |fold| fold.mine.len() == 4);
     fold.until("the rest is read", |fold| (0..4).all(|one| fold.has_read(one, 60..100)));
 
@@ -85,7 +94,7 @@ pub fn begins_in_the_middle_and_reads_exactly_the_rest(broker: &Broker) {
     fill(broker, &topic, 5);
     fold.until("the new is read", |fold| (0..4).all(|one| fold.has_read(one, 60..105)));
     fold.read.clear();
-    fold.feed.start(&[(2, 90)]).expect("started");
+    started(&mut fold.feed, &[(2, 90)]);
     fold.until("it is read again", |fold| fold.has_read(2, 90..105));
     assert_eq!(fold.read.len(), 1, "only this one: {:?}", fold.read);
     fold.until("ends are known", |fold| fold.feed.end_positions().expect("known") == [105; 4]);
@@ -112,7 +121,7 @@ pub fn a_group_shares_partitions_and_inherits_them(broker: &Broker) {
 
     let begun = Instant::now();
     drop(second);
-    assert!(begun.elapsed() < Duration::from_secs(2), "a feed goes in {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(5), "a feed goes in {:?}", begun.elapsed());
     for one in &theirs {
         first.read.remove(one);
     }
@@ -158,7 +167,7 @@ pub fn a_feed_that_never_starts_holds_nobody_up(broker: &Broker) {
     // Left in the middle of things, and gone soon all the same.
     let begun = Instant::now();
     drop(idle);
-    assert!(begun.elapsed() < Duration::from_secs(2), "gone in {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(5), "gone in {:?}", begun.elapsed());
     fold.until("the rest follows", |fold| fold.mine.len() == 4);
     fold.until("all is read", |fold| (0..4).all(|one| fold.has_read(one, 0..10)));
 }

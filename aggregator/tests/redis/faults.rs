@@ -214,17 +214,17 @@ fn a_lost_answer_is_found_by_the_position() {
 fn a_late_answer_leaves_the_commit_to_a_retry() {
     let server = Server::alone();
     let options =
-        RedisOptions { timeout: Duration::from_millis(300), ..RedisOptions::new(&server.url()) };
+        RedisOptions { timeout: Duration::from_secs(1), ..RedisOptions::new(&server.url()) };
     let store = RedisStore::open(&options, "t", &manifest()).expect("opens");
     assert_eq!(commit(&store, 0, 1, &[("s\0Oa", Some("1"))]), Committed::Done);
     // The server stands still for longer than the answer may take, then runs what it was sent.
-    server.ask::<()>(&["CLIENT", "PAUSE", "450", "WRITE"]);
+    server.ask::<()>(&["CLIENT", "PAUSE", "1500", "WRITE"]);
     let writes = [("s\0Oa", Some("2"))];
     match store.commit(commit_of(1, 2, &writes)) {
         Ok(committed) => assert_eq!(committed, Committed::Done),
         Err(error) => assert!(matches!(error, StoreError::Engine { .. }), "{error}"),
     }
-    std::thread::sleep(Duration::from_millis(400));
+    std::thread::sleep(Duration::from_millis(1_200));
     let retried = commit(&store, 1, 2, &writes);
     assert!(matches!(retried, Committed::Done | Committed::Already), "{retried:?}");
     assert_eq!(commit(&store, 1, 2, &writes), Committed::Already);

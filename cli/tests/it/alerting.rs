@@ -126,11 +126,9 @@ fn a_spike_reaches_whoever_is_to_be_told_and_so_does_its_end() {
     assert!(!monitoring.notices().iter().any(|notice| by_reason(&notice.alert)));
     let firing =
         "ALERTS{alertname=\"TallyhookReturnSpike\", alertstate=\"firing\", reason=\"defective\"}";
-    assert_eq!(monitoring.query(firing).len(), 1, "Prometheus knows of it all the same");
+    wait_until("Prometheus to know of it", LONG, || monitoring.query(firing).len() == 1);
 
-    // Rates need two scrapes of a series, and something new in between.
     something_of_everything(&server, clock, &calm);
-    std::thread::sleep(Duration::from_secs(3));
     every_panel_has_data(&monitoring, SHOP);
 
     // The returns turn out to be none: they are cancelled, and there is no spike any more.

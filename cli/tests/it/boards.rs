@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::Monitoring;
+use crate::support::{Monitoring, wait_until};
+
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Every board.
 fn boards() -> Vec<Value> {
@@ -70,9 +73,11 @@ pub fn every_panel_has_data(monitoring: &Monitoring, shop: &str) {
                     .replace("$__rate_interval", "1m");
                 let title = (text(&board, "title"), text(panel, "title"));
                 assert!(!query.contains('$'), "{title:?}: {query}");
-                let found = monitoring.query(&query);
+                // Rates need two scrapes of a series, and something new in between.
                 let is_number = |one: &Value| one["value"][1] != "NaN" && one["value"][1] != "+Inf";
-                assert!(found.iter().any(is_number), "{title:?} shows nothing: {query}: {found:?}");
+                wait_until(&format!("{title:?} to show something: {query}"), PATIENCE, || {
+                    monitoring.query(&query).iter().any(is_number)
+                });
                 asked += 1;
             }
         }

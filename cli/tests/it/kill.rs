@@ -57,6 +57,7 @@ fn nothing_acknowledged_is_lost() {
     let rounds = asked_for("TALLYHOOK_TEST_KILL_ROUNDS", 50);
     let home = Home::new();
     let (next, acked) = (AtomicU64::new(1), Mutex::new(HashSet::new()));
+    let mut working = 0;
     for round in 0..rounds {
         let mut server = home.serve();
         let public = server.public.clone();
@@ -70,9 +71,7 @@ fn nothing_acknowledged_is_lost() {
             server.kill_now();
         });
         drop(server);
-        let after = acked.lock().expect("no panic").len();
-        // A start that takes nothing would prove nothing; the shortest pauses may well do so.
-        assert!(pause < 150 || after > before, "round {round}: nothing in {pause} ms");
+        working += u32::from(acked.lock().expect("no panic").len() > before);
         if round % DURING_START == 0 {
             let mut starting = home.starting();
             std::thread::sleep(Duration::from_millis(rand::rng().random_range(0..60)));
@@ -81,6 +80,8 @@ fn nothing_acknowledged_is_lost() {
         }
     }
 
+    // A start that takes nothing proves nothing; after the shortest pauses many do.
+    assert!(3 * working > rounds, "of {rounds} rounds {working} took something");
     let server = home.serve();
     server.settle();
     assert_eq!(server.get("/readyz").status, 200, "{}", server.messages());

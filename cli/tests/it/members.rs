@@ -22,7 +22,7 @@ fn a_fold_whose_name_another_takes_ends_and_says_so() {
     let fold =
         |name: &str| home.process_with(&[("POD_NAME", "fold-0")], &["aggregate"], name, &["admin"]);
     let mut elder = fold("elder");
-    ingest.deliver(&[numbered(0)]);
+    ingest.deliver_again(&[numbered(0)]);
     elder.settle();
 
     let younger = fold("younger");
@@ -34,7 +34,7 @@ fn a_fold_whose_name_another_takes_ends_and_says_so() {
     assert!(last.starts_with("error: ") && last.contains(expected), "{}", elder.messages());
 
     // The one that took its place goes on alone.
-    ingest.deliver(&[numbered(5)]);
+    ingest.deliver_again(&[numbered(5)]);
     younger.settle();
     younger.kpis("shop-0.example", None).check("all", &[("orders", "2")]);
     assert!(!younger.messages().contains(expected), "{}", younger.messages());

@@ -28,7 +28,7 @@ fn figures_arrive_over_tls_and_logins() {
         home.stdout(&["topics", "apply"]);
         let ingest = home.process(&["ingest", "-vv"], "ingest", &["public", "admin"]);
         let aggregate = home.process(&["aggregate", "-vv"], "aggregate", &["admin"]);
-        ingest.deliver(&[numbered(number)]);
+        ingest.deliver_again(&[numbered(number)]);
         aggregate.settle();
         let orders = if number == 0 { "1" } else { "2" };
         aggregate.kpis("shop-0.example", None).check("all", &[("orders", orders)]);

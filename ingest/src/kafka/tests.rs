@@ -69,12 +69,12 @@ async fn a_full_queue_is_busy_at_once() {
     let since = Instant::now();
     let third = log.append(0, Bytes::from_static(b"c")).await;
     assert!(matches!(third, Err(AppendError::Busy)), "{third:?}");
-    assert!(since.elapsed() < Duration::from_millis(50));
+    assert!(since.elapsed() < Duration::from_secs(1));
     for sent in [first, second] {
         let failed = log.settle(sent).await;
         assert!(matches!(failed, Err(AppendError::Unavailable { .. })), "{failed:?}");
     }
-    assert!(since.elapsed() < Duration::from_secs(4));
+    assert!(since.elapsed() < Duration::from_secs(10));
 }
 
 #[tokio::test]

@@ -58,6 +58,10 @@ fn sources() -> BTreeMap<String, Source> {
 }
 
 fn start() -> Running {
+    start_with(Duration::from_secs(10))
+}
+
+fn start_with(body_timeout: Duration) -> Running {
     let dir = tempfile::tempdir().expect("a directory");
     let log = MemoryLog::new(32);
     let dead_letters = DeadLetterDir::open(dir.path(), KEY, 1 << 20).expect("opens");
@@ -68,11 +72,7 @@ fn start() -> Running {
         clock: Arc::new(FixedClock::at(at(RECEIVED_AT))),
         metrics: IngestMetrics::register(&registry).expect("registered"),
     };
-    let limits = Limits {
-        body_limit_bytes: LIMIT,
-        body_timeout: Duration::from_millis(400),
-        partitions: 32,
-    };
+    let limits = Limits { body_limit_bytes: LIMIT, body_timeout, partitions: 32 };
     let receiver =
         Receiver::new(sources(), Pseudonymizer::new(KEY), NoteRules::default(), limits, ports);
     let receiver = web::Data::new(receiver);
@@ -316,7 +316,7 @@ async fn other_topics_are_ignored() {
 
 #[actix_web::test]
 async fn large_bodies_see_their_answer() {
-    let running = start();
+    let running = start_with(Duration::from_secs(2));
     let fits = vec![b' '; LIMIT];
     assert_eq!(running.shopify("open", "x/y", "a.myshopify.com", &fits).await.status, 200);
     for size in [LIMIT + 1, 2 * LIMIT] {
@@ -336,7 +336,7 @@ async fn large_bodies_see_their_answer() {
 
 #[actix_web::test]
 async fn slow_bodies_are_timed_out() {
-    let running = start();
+    let running = start_with(Duration::from_millis(400));
     let began = Instant::now();
     let head = "POST /webhooks/open HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n";
     is_problem(&running.send(head, b"{\"id\":").await, 408);

@@ -183,7 +183,7 @@ fn inside(root: &Path, path: &str) -> PathBuf {
 pub fn assert_counts(receivers: &[&Server], folds: &[&Server], shop: &str) {
     for (id, receiver) in (1..).zip(receivers) {
         let body = order(id, id, &Clock::now().seconds_ago(60), &[line(id, 1, "12.50")]);
-        receiver.deliver(&[Delivery::new(shop, "orders/create", &body)]);
+        receiver.deliver_again(&[Delivery::new(shop, "orders/create", &body)]);
     }
     for fold in folds {
         fold.settle();
