@@ -30,6 +30,9 @@ use output::{StdoutClosed, chain, message};
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
+    // OpenSSL cleans up at the end otherwise, under the threads of a Kafka client that still use it.
+    #[cfg(feature = "kafka-tls")]
+    openssl_sys::init();
     let cli = Cli::parse();
     log_to_stderr(&cli.global, is_service(&cli.command));
     match commands::run(cli) {

@@ -89,6 +89,8 @@ impl Client {
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
+            // Servers close what idled for 5 s, maybe just when it is used again.
+            .max_idle_age(Duration::from_secs(2))
             .timeout_global(Some(Duration::from_mins(1)))
             .build();
         Self { agent: config.new_agent() }
